@@ -1,0 +1,155 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Who may import whom stands in ARCHITECTURE.md. Only Messaging, Postgres and Redis name a C library.
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+]
+
+func library(_ name: String, path: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], path: String? = nil,
+  resources: [Resource] = []
+) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, path: path ?? "Tests/\(name)", resources: resources,
+    swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+  name: "AsyncHTTPClient", package: "async-http-client")
+let collections = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let lifecycle = Target.Dependency.product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+
+let package = Package(
+  name: "poolhub",
+  products: [
+    .executable(name: "poolhub-gateway", targets: ["poolhub-gateway"]),
+    .executable(name: "poolhub-scorer", targets: ["poolhub-scorer"]),
+    .executable(name: "poolhub", targets: ["poolhub"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // Shared: C libraries. `link` stands in the module maps; pkg-config's flags for libzmq are refused.
+    .systemLibrary(name: "CZeroMQ", path: "Sources/Shared/CZeroMQ"),
+    .systemLibrary(name: "CPostgreSQL", path: "Sources/Shared/CPostgreSQL"),
+    .systemLibrary(name: "CHiredis", path: "Sources/Shared/CHiredis"),
+    .systemLibrary(name: "CLinux", path: "Sources/Shared/CLinux"),
+
+    // Shared: what every process speaks.
+    library("Domain", path: "Sources/Shared/Domain"),
+    library("JSON", path: "Sources/Shared/JSON"),
+    library("Threads", path: "Sources/Shared/Threads", ["CLinux"]),
+    library("Wire", path: "Sources/Shared/Wire", ["Domain"]),
+    library(
+      "Messaging", path: "Sources/Shared/Messaging", ["CZeroMQ", "Threads", "Wire", "Domain", log]),
+    library("Postgres", path: "Sources/Shared/Postgres", ["CPostgreSQL", "Domain", "Threads", log]),
+    library("Redis", path: "Sources/Shared/Redis", ["CHiredis", "Domain", "Threads", "Wire", log]),
+    library(
+      "Changes", path: "Sources/Shared/Changes",
+      ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
+    library("Settings", path: "Sources/Shared/Settings", ["Domain", "Telemetry", configuration, log]),
+    library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
+
+    // Scorer.
+    library("Index", path: "Sources/Scorer/Index", ["Domain"]),
+    library("Trust", path: "Sources/Scorer/Trust", ["Domain"]),
+    library(
+      "Feedback", path: "Sources/Scorer/Feedback",
+      ["Domain", "Postgres", "Changes", "Trust", "Threads", "Wire", log]),
+    .executableTarget(
+      name: "poolhub-scorer",
+      dependencies: [
+        "Changes", "Domain", "Feedback", "Index", "Messaging", "Postgres", "Redis", "Settings",
+        "Telemetry", "Threads", "Trust", "Wire", argumentParser, lifecycle, log, metrics,
+      ], path: "Sources/Scorer/Worker", swiftSettings: strict),
+
+    // Gateway.
+    library("GatewayAPI", path: "Sources/Gateway/API", ["Domain", "JSON"]),
+    library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
+    library(
+      "ScorerClient", path: "Sources/Gateway/ScorerClient",
+      ["Domain", "Messaging", "Threads", "Wire", lifecycle, log, metrics, "Telemetry"]),
+    library(
+      "OnePort", path: "Sources/Gateway/OnePort",
+      [hummingbirdCore, nioCore, nioHTTP1, nioWebSocket, log]),
+    .executableTarget(
+      name: "poolhub-gateway",
+      dependencies: [
+        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging",
+        "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
+        crypto, hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
+      ],
+      path: "Sources/Gateway",
+      exclude: ["API", "Policy", "ScorerClient", "OnePort"],
+      swiftSettings: strict),
+
+    // CLI: the operator's and developer's tool.
+    library(
+      "Fleet", path: "Sources/CLI/Fleet", ["CLinux", "JSON", "Settings", "Threads", log]),
+    library(
+      "Simulation", path: "Sources/CLI/Simulation",
+      ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
+    .executableTarget(
+      name: "poolhub",
+      dependencies: [
+        "Domain", "Fleet", "JSON", "Postgres", "Settings", "Simulation", "Telemetry",
+        argumentParser, asyncHTTPClient, log,
+      ], path: "Sources/CLI/Commands", swiftSettings: strict),
+
+    // Tests.
+    library(
+      "TestSupport", path: "Tests/TestSupport",
+      ["Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", asyncHTTPClient, log]),
+    tests("DomainTests", ["Domain"]),
+    tests("JSONTests", ["JSON"]),
+    tests("WireTests", ["Domain", "Wire"], resources: [.copy("Golden")]),
+    tests("MessagingTests", ["Messaging", "Wire", "Domain"]),
+    tests("StoreTests", ["Changes", "Domain", "Feedback", "Postgres", "Redis", "TestSupport", "Trust", "Wire"]),
+    tests("TelemetryTests", ["Telemetry", metrics]),
+    tests("SettingsTests", ["Settings"]),
+    tests("IndexTests", ["Domain", "Index"]),
+    tests("TrustTests", ["Domain", "Trust"]),
+    tests("GatewayTests", ["Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads", "Wire"]),
+    tests(
+      "OnePortTests",
+      ["OnePort", hummingbird, hummingbirdCore, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
+    tests("FleetTests", ["Fleet", "TestSupport"]),
+    tests("IntegrationTests", ["Domain", "Fleet", "JSON", "TestSupport", "Simulation", asyncHTTPClient]),
+
+    // Benchmarks' floor: the bare framework, answering a constant.
+    .executableTarget(
+      name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
+      path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
+  ]
+)

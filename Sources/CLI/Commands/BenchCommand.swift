@@ -1,0 +1,7 @@
+import ArgumentParser
+
+struct BenchCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measures this build on this machine.",
+    subcommands: [BenchMatchCommand.self], defaultSubcommand: BenchMatchCommand.self)
+}

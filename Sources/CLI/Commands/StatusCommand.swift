@@ -1,0 +1,66 @@
+import ArgumentParser
+import Fleet
+import JSON
+import Simulation
+
+struct StatusCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "status",
+    abstract: "Shows how each gateway is.",
+    discussion: "Exits with 0 when every gateway says that all is well, with 1 otherwise.")
+
+  @OptionGroup var connection: ConnectionOptions
+
+  func run() async throws {
+    var table = TextTable([
+      ("gateway", .left), ("status", .left), ("db", .left), ("redis", .left), ("scorers", .right),
+      ("miners", .right), ("latency", .right), ("version", .left),
+    ])
+    var isWell = true
+    for client in try connection.clients(timeout: .seconds(5)) {
+      do {
+        let health = try await client.health()
+        guard let json = health.json, let status = json["status"]?.string else {
+          throw CommandError("it answered \(health.status) and no health")
+        }
+        isWell = isWell && status == "ok"
+        table.add(row(client.baseURL, status, json))
+      } catch {
+        isWell = false
+        table.add([client.baseURL, "\(error)"] + Array(repeating: "–", count: 6))
+      }
+    }
+    print(table.text)
+    try printProcesses()
+    if !isWell { throw ExitCode.failure }
+  }
+
+  private func row(_ url: String, _ status: String, _ json: JSONValue) -> [String] {
+    [
+      url, status, store(json["db"], json["db_error"]), store(json["redis"], json["redis_error"]),
+      json["scorers"]?.int.map(String.init) ?? "–",
+      json["miners_online"]?.int.map { Format.count($0) } ?? "–",
+      json["avg_latency_ms"]?.double.map { Format.duration(.microseconds(Int64($0 * 1_000))) } ?? "–",
+      json["version"]?.string ?? "–",
+    ]
+  }
+
+  private func store(_ value: JSONValue?, _ error: JSONValue?) -> String {
+    if let reason = error?.string { return reason }
+    switch value {
+    case .bool(let isUp)?: return isUp ? "up" : "down"
+    case .string(let text)?: return text
+    default: return "–"
+    }
+  }
+
+  /// The processes of the fleet that runs here.
+  private func printProcesses() throws {
+    guard connection.urls.isEmpty, let dev = try DevState.read(from: connection.dataDirectory) else {
+      return
+    }
+    var table = TextTable([("process", .left), ("pid", .right)])
+    for process in dev.processes { table.add([process.name, String(process.pid)]) }
+    print("\n\(table.text)")
+  }
+}

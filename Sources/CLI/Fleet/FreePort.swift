@@ -1,0 +1,35 @@
+import Glibc
+
+/// TCP ports on the loopback that nobody listens on.
+package enum FreePort {
+  /// Below the range from which the kernel takes ports for outgoing connections: a gateway that is
+  /// started again must find its port free, whatever was dialled meanwhile.
+  private static let range: ClosedRange<Int> = 15_000...31_999
+
+  /// - Throws: `FleetError` when none of many was free.
+  package static func choose(excluding taken: Set<Int> = []) throws(FleetError) -> Int {
+    for _ in 0..<500 {
+      let port = Int.random(in: range)
+      if !taken.contains(port) && isFree(port) { return port }
+    }
+    throw FleetError("no free TCP port was found on 127.0.0.1")
+  }
+
+  package static func isFree(_ port: Int) -> Bool {
+    guard let number = UInt16(exactly: port) else { return false }
+    let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    if file < 0 { return false }
+    defer { close(file) }
+    // As servers do: a connection of theirs that is only waiting out its end is no hindrance.
+    var yes: Int32 = 1
+    setsockopt(file, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = number.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    return withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(file, $0, size) == 0 }
+    }
+  }
+}

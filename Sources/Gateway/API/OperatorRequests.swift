@@ -1,0 +1,103 @@
+import Domain
+import Foundation
+import JSON
+
+/// `PUT /v1/miners/{id}/price-override`
+package struct PriceOverrideRequest: Equatable, Sendable {
+  package var priceOverride: PriceOverride
+
+  package init(_ object: JSONObject, at now: Timestamp) throws(Problem) {
+    let read = try Body.read(object) { fields -> PriceOverride? in
+      if !fields.has("price") { fields.fail("price", "required", "price is required") }
+      let price = fields.price("price")
+      let reason = fields.requiredText("reason", bytes: 1...Limits.addressBytes)
+      let expiresAt = fields.time("expires_at")
+      if let expiresAt, expiresAt <= now {
+        fields.fail("expires_at", "range", "expires_at must be in the future")
+      }
+      guard let price, let reason else { return nil }
+      return PriceOverride(price: price, reason: reason, expiresAt: expiresAt)
+    }
+    guard let read else { throw Problem(.invalidFields, "price and reason are required") }
+    priceOverride = read
+  }
+}
+
+/// `GET /v1/miners`'s query.
+package struct MinerListRequest: Equatable, Sendable {
+  package static let defaultLimit = 100
+
+  /// The last miner of the page before.
+  package var after: MinerID?
+  package var limit = defaultLimit
+  package var region: String?
+  package var online: Bool?
+  package var capability: String?
+  package var minTrust: Double?
+  /// A part of the miner's id.
+  package var search: String?
+
+  /// - Parameter query: names and decoded values of the URL's query.
+  package init(_ query: [(name: String, value: String)]) throws(Problem) {
+    var object = JSONObject()
+    for (name, value) in query where !value.isEmpty {
+      switch name {
+      case "limit", "min_trust":
+        let isNumber = (try? JSONValue.parse(Array(value.utf8)))?.double != nil
+        object.append(name, isNumber ? .number(value) : .string(value))
+      case "online":
+        object.append(name, ["true": .bool(true), "false": .bool(false)][value] ?? .string(value))
+      default: object.append(name, .string(value))
+      }
+    }
+    self = try Body.read(object) { fields in
+      var request = MinerListRequest()
+      if let cursor = fields.find(["cursor"])?.value {
+        request.after = fields.minerID(cursor, "cursor")
+      }
+      request.limit = fields.integer("limit", in: Limits.pageCount) ?? Self.defaultLimit
+      request.region = fields.text("region", bytes: 0...Limits.nameBytes)?.lowercased()
+      request.online = fields.bool("online")
+      request.capability = fields.text("capability", bytes: 1...Limits.nameBytes)
+      request.minTrust = fields.number("min_trust", in: 0...1)
+      request.search = fields.text("q", bytes: 1...Limits.minerIDBytes)
+      return request
+    }
+  }
+
+  private init() {}
+}
+
+extension FieldReader {
+  /// An RFC 3339 time.
+  fileprivate mutating func time(_ name: String) -> Timestamp? {
+    guard let text = text(name, bytes: 1...64) else { return nil }
+    guard let time = Timestamp(rfc3339: text) else {
+      fail(name, "format", "\(name) must be a time like 2030-01-31T12:00:00.000Z")
+      return nil
+    }
+    return time
+  }
+}
+
+extension Timestamp {
+  /// Reads RFC 3339 with or without fractions of a second.
+  package init?(rfc3339 text: String) {
+    for fractional in [true, false] {
+      let style = Date.ISO8601FormatStyle(includingFractionalSeconds: fractional)
+      if let date = try? style.parse(text) {
+        let milliseconds = (date.timeIntervalSince1970 * 1_000).rounded()
+        guard abs(milliseconds) < 1e15 else { return nil }
+        self.init(milliseconds: Int64(milliseconds))
+        return
+      }
+    }
+    return nil
+  }
+
+  /// RFC 3339 in UTC with milliseconds: `2030-01-31T12:00:00.000Z`.
+  package var rfc3339: String {
+    Date(timeIntervalSince1970: Double(milliseconds) / 1_000)
+      .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+  }
+}

@@ -1,0 +1,119 @@
+import JSON
+
+/// An error as callers see it: RFC 9457's problem+json. Never holds an internal message.
+package struct Problem: Error, Equatable, Sendable {
+  /// What went wrong, as a stable word for programs.
+  package enum Code: String, CaseIterable, Sendable {
+    case notJSON = "not_json"
+    case unauthorized, forbidden
+    case wrongKey = "wrong_key"
+    case keyInUse = "key_in_use"
+    case keyNotIssued = "key_not_issued"
+    case notFound = "not_found"
+    case unknownMiner = "unknown_miner"
+    case methodNotAllowed = "method_not_allowed"
+    case lengthRequired = "length_required"
+    case tooLarge = "too_large"
+    case unsupportedMediaType = "unsupported_media_type"
+    case invalidFields = "invalid_fields"
+    case idempotencyKeyReused = "idempotency_key_reused"
+    case upgradeRequired = "upgrade_required"
+    case badRequest = "bad_request"
+    case overloaded
+    case noScorer = "no_scorer"
+    case deadlinePassed = "deadline_passed"
+    case storeUnavailable = "store_unavailable"
+    case internalError = "internal_error"
+  }
+
+  package static let contentType = "application/problem+json"
+
+  package var code: Code
+  package var detail: String
+  package var errors: [FieldError]
+  package var retryAfterSeconds: Int?
+  /// For 405: the methods that the path takes.
+  package var allow: [String]
+
+  package init(
+    _ code: Code, _ detail: String, errors: [FieldError] = [], retryAfterSeconds: Int? = nil,
+    allow: [String] = []
+  ) {
+    self.code = code
+    self.detail = detail
+    self.errors = errors
+    self.retryAfterSeconds = retryAfterSeconds
+    self.allow = allow
+  }
+
+  package static func invalid(_ errors: [FieldError]) -> Problem {
+    let names = errors.prefix(3).map(\.field).joined(separator: ", ")
+    let more = errors.count > 3 ? " and \(errors.count - 3) more" : ""
+    return Problem(.invalidFields, "these fields are wrong: \(names)\(more)", errors: errors)
+  }
+
+  package var status: Int {
+    switch code {
+    case .notJSON, .badRequest: 400
+    case .unauthorized: 401
+    case .forbidden, .wrongKey, .keyNotIssued: 403
+    case .notFound, .unknownMiner: 404
+    case .methodNotAllowed: 405
+    case .keyInUse: 409
+    case .lengthRequired: 411
+    case .tooLarge: 413
+    case .unsupportedMediaType: 415
+    case .invalidFields, .idempotencyKeyReused: 422
+    case .upgradeRequired: 426
+    case .overloaded, .noScorer, .deadlinePassed, .storeUnavailable: 503
+    case .internalError: 500
+    }
+  }
+
+  package var title: String {
+    switch status {
+    case 400: "Bad Request"
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    case 404: "Not Found"
+    case 405: "Method Not Allowed"
+    case 409: "Conflict"
+    case 411: "Length Required"
+    case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 422: "Unprocessable Content"
+    case 426: "Upgrade Required"
+    case 503: "Service Unavailable"
+    default: "Internal Server Error"
+    }
+  }
+
+  package func body(requestID: String) -> [UInt8] {
+    var json = JSONWriter()
+    json.object { json in
+      json.field("type", "urn:poolhub:problem:" + code.rawValue)
+      writeFields(to: &json, requestID: requestID)
+    }
+    return json.bytes
+  }
+
+  /// All but `type`: an `error` frame of a WebSocket has these too, and a `type` of its own.
+  package func writeFields(to json: inout JSONWriter, requestID: String?) {
+    json.field("title", title)
+    json.field("status", status)
+    json.field("detail", detail)
+    json.field("code", code.rawValue)
+    if let requestID { json.field("request_id", requestID) }
+    if !errors.isEmpty {
+      json.arrayField("errors") { json in
+        for error in errors {
+          json.object { json in
+            json.field("field", error.field)
+            json.field("code", error.code)
+            json.field("detail", error.detail)
+          }
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import Changes
+import Domain
+import GatewayPolicy
+import Logging
+import Postgres
+import Redis
+import ScorerClient
+import Settings
+
+/// What the routes work with. One a process; everything in it may be used from anywhere.
+struct Gateway: Sendable {
+  let settings: GatewaySettings
+  let logger: Logger
+  let callers: Callers
+  let tokens: SessionTokens
+  let revocations: Revocations
+  let miners: PostgresMinerStore
+  let liveStatus: RedisLiveStatusStore
+  let revocationStore: RedisRevocationStore
+  let writer: ChangeWriter
+  let scorers: ScorerClient
+  let acknowledged: AcknowledgedChanges
+  let connections: ConnectionTable
+  let health: HealthMonitor
+  let metrics: GatewayMetrics
+
+  /// How often miners should speak now, with the fleet as large as the scorers say.
+  var pacing: HeartbeatPacing {
+    HeartbeatPacing(
+      leaseSeconds: settings.common.leaseSeconds, onlineMiners: health.onlineMiners ?? 0,
+      gateways: 1, heartbeatsPerSecond: settings.heartbeatsPerSecond)
+  }
+}

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Domain
+import Logging
+import Settings
+import Telemetry
+
+@main
+struct GatewayCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "poolhub-gateway",
+    abstract: "Serves miners, coordinators and operators over HTTP and WebSockets.",
+    discussion: "Configured by the environment; .env.example lists every key.",
+    version: Version.current)
+
+  @Flag(help: "Only check the configuration: say what is wrong in one line, or that it is fine.")
+  var checkConfig = false
+
+  func run() async throws {
+    let settings = try await loadSettings(named: "poolhub-gateway") {
+      try GatewaySettings($0)
+    }
+    if checkConfig { return print("the configuration is fine") }
+    bootstrapLogging(
+      level: settings.common.logLevel, format: settings.common.logFormat,
+      fields: ["gateway": "\(settings.gatewayID)"])
+    let logger = Logger(label: "poolhub-gateway")
+    logger.notice("starting", metadata: ["version": "\(Version.current)"])
+    try await GatewayProcess(settings: settings, logger: logger).run()
+    logger.notice("stopped")
+  }
+}

@@ -1,0 +1,169 @@
+import Changes
+import Domain
+import ScorerClient
+import Synchronization
+import Telemetry
+
+/// What a gateway counts. Series that every request touches are looked up once.
+struct GatewayMetrics: Sendable {
+  enum Transport: String { case http, webSocket = "websocket" }
+
+  private let registry: PrometheusRegistry
+  private let routes: RouteSeries
+  private let httpHeartbeats: CounterSeries
+  private let webSocketHeartbeats: CounterSeries
+  private let matched: CounterSeries
+  private let empty: CounterSeries
+  private let refused: CounterSeries
+  private let failed: CounterSeries
+  private let failures: CounterSeries
+  private let candidates: CounterSeries
+  private let matchLatency: HistogramSeries
+  private let rejections: [CounterSeries]
+  private let badFrames: CounterSeries
+
+  init(registry: PrometheusRegistry) {
+    self.registry = registry
+    routes = RouteSeries(registry: registry)
+    httpHeartbeats = registry.counter(.heartbeats, [("transport", Transport.http.rawValue)])
+    webSocketHeartbeats = registry.counter(
+      .heartbeats, [("transport", Transport.webSocket.rawValue)])
+    matched = registry.counter(.matchRequests, [("outcome", "matched")])
+    empty = registry.counter(.matchRequests, [("outcome", "empty")])
+    refused = registry.counter(.matchRequests, [("outcome", "refused")])
+    failed = registry.counter(.matchRequests, [("outcome", "failed")])
+    failures = registry.counter(.matchFailures)
+    candidates = registry.counter(.matchCandidates)
+    matchLatency = registry.histogram(.matchLatency)
+    rejections = RejectionReason.allCases.map {
+      registry.counter(.matchRejections, [("reason", $0.name)])
+    }
+    badFrames = registry.counter(.limitHits, [("limit", "bad_frame")])
+  }
+
+  func render() -> String { registry.render() }
+
+  func answered(route: String, status: Int, after duration: Duration) {
+    routes.answered(route: route, statusClass: status / 100, after: duration)
+  }
+
+  func heartbeats(_ transport: Transport) -> CounterSeries {
+    transport == .http ? httpHeartbeats : webSocketHeartbeats
+  }
+
+  func badFrame() { badFrames.increment() }
+
+  func matched(_ answer: MatchAnswer, after duration: Duration) {
+    (answer.candidates.isEmpty ? empty : matched).increment()
+    candidates.increment(by: Int64(answer.candidates.count))
+    matchLatency.record(duration)
+    guard let counts = answer.counts else { return }
+    for (series, count) in zip(rejections, counts.rejected) where count > 0 {
+      series.increment(by: Int64(count))
+    }
+  }
+
+  /// No scorer answered.
+  func matchFailed() {
+    failed.increment()
+    failures.increment()
+  }
+
+  /// The request itself was at fault.
+  func matchRefused() { refused.increment() }
+
+  func fedBack(_ outcome: Outcome, duplicate: Bool) {
+    if duplicate {
+      registry.counter(.feedbackDuplicates).increment()
+    } else {
+      registry.counter(.feedback, [("outcome", outcome.rawValue)]).increment()
+    }
+  }
+
+  func registered(created: Bool) {
+    registry.counter(.registrations, [("created", String(created))]).increment()
+  }
+
+  /// Sets what is cheaper to ask for at a scrape than to keep up.
+  func observe(scorers: ScorerClient, writer: ChangeWriter, connections: ConnectionTable) {
+    registry.onRender { [registry] in
+      registry.gauge(.webSockets).set(Double(connections.count))
+      Self.show(scorers.snapshot(), in: registry)
+      Self.show(scorers.counters(), in: registry)
+      Self.show(writer.counters, in: registry)
+    }
+  }
+
+  private static func show(_ scorers: [ScorerSnapshot], in registry: PrometheusRegistry) {
+    func set(_ metric: Metric, _ value: (ScorerSnapshot) -> Double) {
+      registry.setGauges(
+        metric, by: "scorer",
+        to: Dictionary(scorers.map { ($0.scorerID, value($0)) }, uniquingKeysWith: max))
+    }
+    set(.scorerUp) { $0.state == .silent || $0.state == .incompatible ? 0 : 1 }
+    set(.scorerReady) { $0.isUsable ? 1 : 0 }
+    set(.scorerInFlight) { Double($0.inFlight) }
+    set(.scorerLag) { Double($0.beat.lagMilliseconds) / 1_000 }
+    set(.scorerMinersOnline) { Double($0.beat.onlineMiners) }
+    for scorer in scorers {
+      registry.counter(.scorerAnswers, [("scorer", scorer.scorerID)])
+        .set(total: Double(scorer.beat.answers))
+    }
+    guard let furthest = scorers.filter(\.isUsable).max(by: { $0.applied < $1.applied }) else {
+      return
+    }
+    registry.gauge(.registryLag).set(Double(furthest.beat.lagMilliseconds) / 1_000)
+    registry.setGauges(
+      .minersOnline, by: "region",
+      to: Dictionary(
+        furthest.beat.regions.map { ($0.name, Double($0.online)) }, uniquingKeysWith: +))
+  }
+
+  private static func show(_ counters: DispatchCounters, in registry: PrometheusRegistry) {
+    registry.counter(.matchRetries).set(total: Double(counters.moved + counters.retried))
+    registry.counter(.limitHits, [("limit", "scorer_queue")]).set(total: Double(counters.overloaded))
+  }
+
+  private static func show(_ counters: ChangeWriter.Counters, in registry: PrometheusRegistry) {
+    registry.counter(.changeFlushes).set(total: Double(counters.flushes))
+    registry.counter(.changeEntries).set(total: Double(counters.entries))
+    registry.counter(.changesWritten).set(total: Double(counters.changes))
+    registry.counter(.changeFailures).set(total: Double(counters.failures))
+    registry.counter(.limitHits, [("limit", "pending_changes")]).set(total: Double(counters.dropped))
+    registry.gauge(.changesPending).set(
+      Double(counters.pendingChanges + counters.pendingStatuses))
+  }
+}
+
+/// Counts and times of HTTP answers, by route and status class. Routes are few and fixed.
+private final class RouteSeries: Sendable {
+  private struct Key: Hashable {
+    var route: String
+    var statusClass: Int
+  }
+
+  private let registry: PrometheusRegistry
+  private let counters = Mutex<[Key: CounterSeries]>([:])
+  private let latencies = Mutex<[String: HistogramSeries]>([:])
+
+  init(registry: PrometheusRegistry) { self.registry = registry }
+
+  func answered(route: String, statusClass: Int, after duration: Duration) {
+    let key = Key(route: route, statusClass: statusClass)
+    let counter = counters.withLock { table in
+      if let series = table[key] { return series }
+      let series = registry.counter(
+        .httpRequests, [("route", route), ("status", "\(statusClass)xx")])
+      table[key] = series
+      return series
+    }
+    let latency = latencies.withLock { table in
+      if let series = table[route] { return series }
+      let series = registry.histogram(.httpLatency, [("route", route)])
+      table[route] = series
+      return series
+    }
+    counter.increment()
+    latency.record(duration)
+  }
+}

@@ -1,0 +1,129 @@
+import Changes
+import Domain
+import GatewayPolicy
+import Hummingbird
+import Logging
+import Postgres
+import Redis
+import ScorerClient
+import ServiceLifecycle
+import Settings
+import Telemetry
+
+/// Wires a gateway together from its settings.
+struct GatewayProcess {
+  private let settings: GatewaySettings
+  private let logger: Logger
+
+  init(settings: GatewaySettings, logger: Logger) {
+    self.settings = settings
+    self.logger = logger
+  }
+
+  /// Runs until SIGTERM or SIGINT, then stops accepting, finishes what it has, and returns.
+  func run() async throws {
+    let url = try RedisURL(settings.common.redisURL)
+    let keys = RedisKeys(prefix: settings.common.redisPrefix)
+    let pool = PostgresPool(databaseConfiguration)
+    let redis = RedisClient(url: url)
+    let outbox = PostgresOutbox(pool: pool)
+    let apiKeys = APIKeyCache(miners: PostgresMinerStore(pool: pool))
+    let gateway = gateway(pool: pool, redis: redis, keys: keys, outbox: outbox, apiKeys: apiKeys)
+    let follower = FleetFollower(
+      url: url, keys: keys, store: gateway.revocationStore, revocations: gateway.revocations,
+      connections: gateway.connections, apiKeys: apiKeys, gatewayID: settings.gatewayID,
+      sessionSeconds: settings.sessionSeconds, logger: logger)
+    let sweeper = StaleStateSweeper(
+      liveStatus: gateway.liveStatus, revocations: gateway.revocationStore,
+      options: StaleStateSweeper.Options(
+        graceMilliseconds: Int64(settings.common.statusTimeToLiveSeconds) * 1_000),
+      now: { .now })
+    // Stopped in reverse: first the HTTP server, then what its requests need.
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [
+          gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
+          sweeper, follower, gateway.scorers, gateway.health, server(gateway),
+        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+  }
+
+  private func gateway(
+    pool: PostgresPool, redis: RedisClient, keys: RedisKeys, outbox: PostgresOutbox,
+    apiKeys: APIKeyCache
+  ) -> Gateway {
+    let liveStatus = RedisLiveStatusStore(
+      client: redis, keys: keys, timeToLiveSeconds: settings.common.statusTimeToLiveSeconds)
+    let writer = ChangeWriter(
+      client: redis, keys: keys, liveStatus: liveStatus, outbox: outbox, options: writing,
+      logger: logger)
+    let scorers = ScorerClient(configuration: dispatching, logger: logger)
+    let tokens = SessionTokens(
+      keys: settings.signingKeys.map { ($0.id, $0.secret) },
+      lifetimeSeconds: settings.sessionSeconds)
+    let revocations = Revocations()
+    let connections = ConnectionTable()
+    let registry = PrometheusRegistry()
+    ProcessMetrics.install(in: registry, process: "poolhub-gateway", version: Version.current)
+    let metrics = GatewayMetrics(registry: registry)
+    metrics.observe(scorers: scorers, writer: writer, connections: connections)
+    return Gateway(
+      settings: settings, logger: logger,
+      callers: Callers(
+        coordinators: SecretTable(settings.coordinators.map { ($0.name, $0.secret) }),
+        administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
+        revocations: revocations, apiKeys: apiKeys),
+      tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
+      liveStatus: liveStatus,
+      revocationStore: RedisRevocationStore(
+        client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
+      writer: writer, scorers: scorers, acknowledged: AcknowledgedChanges(),
+      connections: connections,
+      health: HealthMonitor(pool: pool, writer: writer, scorers: scorers, logger: logger),
+      metrics: metrics)
+  }
+
+  private func server(_ gateway: Gateway) -> some Service {
+    var routes = RouteList()
+    MinerRoutes(gateway: gateway).add(to: &routes)
+    MatchRoutes(gateway: gateway).add(to: &routes)
+    OperatorRoutes(gateway: gateway).add(to: &routes)
+    OperationsRoutes(gateway: gateway).add(to: &routes)
+    let router = Router(context: GatewayContext.self)
+    router.add(
+      middleware: RequestEnvelope(paths: routes.paths, metrics: gateway.metrics, logger: logger))
+    routes.register(on: router)
+    let logger = logger
+    return Application(
+      responder: router.buildResponder(), server: HeartbeatUpgrade(gateway: gateway).server(),
+      configuration: ApplicationConfiguration(
+        address: .hostname(settings.bindAddress, port: settings.port)),
+      onServerRunning: { channel in
+        logger.notice(
+          "listening",
+          metadata: ["address": "\(channel.localAddress.map { "\($0)" } ?? "unknown")"])
+      },
+      logger: logger)
+  }
+
+  private var databaseConfiguration: PostgresPool.Configuration {
+    var configuration = PostgresPool.Configuration(dsn: settings.common.databaseDSN)
+    configuration.sessionCount = settings.common.databaseConnectionCount
+    return configuration
+  }
+
+  private var writing: ChangeWriter.Options {
+    var options = ChangeWriter.Options()
+    options.flushIntervalMilliseconds = settings.heartbeatFlushMilliseconds
+    options.streamEntryCap = settings.common.streamEntryLimit
+    return options
+  }
+
+  private var dispatching: ScorerClient.Configuration {
+    var configuration = ScorerClient.Configuration(
+      endpoint: settings.scorerBind, gatewayID: settings.gatewayID)
+    configuration.limits.inFlightLimit = settings.inFlightLimit
+    configuration.limits.queueLimit = settings.queueLimit
+    return configuration
+  }
+}

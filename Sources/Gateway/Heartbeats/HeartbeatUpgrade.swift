@@ -1,0 +1,93 @@
+import Domain
+import GatewayAPI
+import GatewayPolicy
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+import OnePort
+
+/// Who gets a heartbeat WebSocket, decided before the upgrade.
+struct HeartbeatUpgrade: Sendable {
+  private static let path = "/v1/miners/heartbeat"
+
+  let gateway: Gateway
+
+  func server() -> HTTPServerBuilder {
+    var configuration = OnePortConfiguration()
+    configuration.webSocketFrameByteLimit = Limits.webSocketFrameBytes
+    configuration.answer = { fault, head in
+      Self.answer(
+        Problem(.badRequest, fault.detail), status: fault.status, requestID: Self.requestID(head),
+        headers: fault.headers)
+    }
+    return .onePort(
+      configuration: configuration,
+      shouldUpgrade: { head, channel in
+        guard Self.isHeartbeatPath(head.uri) else {
+          return channel.eventLoop.makeSucceededFuture(.notMine)
+        }
+        return channel.eventLoop.makeFutureWithTask { await self.decide(head) }
+      },
+      onUpgrade: { channel, _, session in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(
+            WebSocketSession(
+              channel: channel,
+              delegate: HeartbeatConnection(gateway: gateway, session: session)))
+        }
+      })
+  }
+
+  private func decide(_ head: HTTPRequestHead) async -> UpgradeDecision<Session> {
+    let requestID = Self.requestID(head)
+    do {
+      let session = try await gateway.callers.miner(presenting: Self.token(of: head))
+      return .accept(session, headers: ["X-Request-ID": requestID])
+    } catch {
+      let problem =
+        error as? Problem ?? StoreProblem.of(error)
+        ?? Problem(.internalError, "something went wrong here; it has been logged")
+      return .refuse(Self.answer(problem, requestID: requestID))
+    }
+  }
+
+  private static func answer(
+    _ problem: Problem, status: HTTPResponseStatus? = nil, requestID: String,
+    headers extra: HTTPHeaders = [:]
+  ) -> ReadyResponse {
+    var headers: HTTPHeaders = [
+      "Content-Type": Problem.contentType, "X-Request-ID": requestID,
+    ]
+    headers.add(contentsOf: extra)
+    if problem.status == 401 { headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"poolhub\"") }
+    if let seconds = problem.retryAfterSeconds {
+      headers.add(name: "Retry-After", value: String(seconds))
+    }
+    return ReadyResponse(
+      status: status ?? HTTPResponseStatus(statusCode: problem.status), headers: headers,
+      body: problem.body(requestID: requestID))
+  }
+
+  private static func requestID(_ head: HTTPRequestHead?) -> String {
+    if let sent = head?.headers.first(name: "X-Request-ID"), RequestID.isSane(sent) { return sent }
+    var generator = SystemRandomNumberGenerator()
+    return RequestID.make(using: &generator)
+  }
+
+  /// The bearer header's, or `?session_token=`.
+  private static func token(of head: HTTPRequestHead) -> String? {
+    if let value = head.headers.first(name: "Authorization") {
+      let parts = value.split(separator: " ", maxSplits: 1)
+      if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
+    }
+    return URI(head.uri).queryParameters["session_token"].map { String($0) }
+  }
+
+  /// With and without a trailing slash.
+  private static func isHeartbeatPath(_ uri: String) -> Bool {
+    let path = uri.prefix { $0 != "?" }
+    return path == Self.path || path == Self.path + "/"
+  }
+}

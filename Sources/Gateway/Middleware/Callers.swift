@@ -1,0 +1,106 @@
+import Domain
+import GatewayAPI
+import GatewayPolicy
+import HTTPTypes
+import Hummingbird
+import JSON
+import Messaging
+
+/// Who is calling, from what the request presents. One place decides it for every route.
+struct Callers: Sendable {
+  private enum Caller {
+    case coordinator(String)
+    case administrator
+    case miner(Session)
+    case revokedMiner
+    case expiredMiner
+    case unknown(String)
+    case nobody
+  }
+
+  private let coordinators: SecretTable
+  private let administrator: SecretTable
+  private let tokens: SessionTokens
+  private let revocations: Revocations
+  private let apiKeys: APIKeyCache
+
+  init(
+    coordinators: SecretTable, administrator: SecretTable, tokens: SessionTokens,
+    revocations: Revocations, apiKeys: APIKeyCache
+  ) {
+    self.coordinators = coordinators
+    self.administrator = administrator
+    self.tokens = tokens
+    self.revocations = revocations
+    self.apiKeys = apiKeys
+  }
+
+  /// - Returns: the coordinator's name.
+  /// - Throws: `Problem` 401 for nobody, 403 for another kind of caller.
+  func coordinator(_ request: Request) throws(Problem) -> String {
+    if let key = request.headers[.poolHubKey], let name = coordinators.name(presenting: key) {
+      return name
+    }
+    switch identify(Self.bearer(request.headers)) {
+    case .coordinator(let name): return name
+    case .administrator, .miner: throw Problem(.forbidden, "only coordinators may do this")
+    case .revokedMiner, .expiredMiner, .unknown, .nobody:
+      throw Problem(.unauthorized, "a coordinator's secret is needed")
+    }
+  }
+
+  /// - Throws: `Problem` 401 for nobody, 403 for another kind of caller.
+  func administrator(_ request: Request) throws(Problem) {
+    switch identify(Self.bearer(request.headers)) {
+    case .administrator: return
+    case .coordinator, .miner: throw Problem(.forbidden, "only operators may do this")
+    case .revokedMiner, .expiredMiner, .unknown, .nobody:
+      throw Problem(.unauthorized, "the operator's secret is needed")
+    }
+  }
+
+  /// - Parameter body: may hold `session_token` where the header holds nothing.
+  /// - Throws: `Problem` 401 or 403, or the store's error when an API key cannot be looked up.
+  func miner(_ request: Request, body: JSONObject? = nil) async throws -> MinerID {
+    let token = Self.bearer(request.headers) ?? body?["session_token"]?.string
+    return try await miner(presenting: token).minerID
+  }
+
+  /// A miner by its session token or API key. With a key the session begins now.
+  func miner(presenting token: String?) async throws -> Session {
+    switch identify(token) {
+    case .miner(let session): return session
+    case .coordinator, .administrator: throw Problem(.forbidden, "only miners may do this")
+    case .revokedMiner: throw Problem(.unauthorized, "this session token was revoked")
+    case .expiredMiner: throw Problem(.unauthorized, "this session token has expired")
+    case .nobody: throw Problem(.unauthorized, "a session token or an API key is needed")
+    case .unknown(let token):
+      guard Limits.apiKeyBytes.contains(token.utf8.count),
+        let id = try await apiKeys.minerID(forKey: token)
+      else { throw Problem(.unauthorized, "neither a session token nor an API key of ours") }
+      return Session(minerID: id, issuedAt: .now, expiresAt: .now)
+    }
+  }
+
+  private func identify(_ token: String?) -> Caller {
+    guard let token, !token.isEmpty else { return .nobody }
+    if token.hasPrefix(SessionTokens.prefix) {
+      do {
+        let session = try tokens.verify(token, at: .now)
+        return revocations.isRevoked(session) ? .revokedMiner : .miner(session)
+      } catch {
+        return error == .expired ? .expiredMiner : .unknown(token)
+      }
+    }
+    if let name = coordinators.name(presenting: token) { return .coordinator(name) }
+    if administrator.name(presenting: token) != nil { return .administrator }
+    return .unknown(token)
+  }
+
+  static func bearer(_ headers: HTTPFields) -> String? {
+    guard let value = headers[.authorization] else { return nil }
+    let parts = value.split(separator: " ", maxSplits: 1)
+    guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+    return String(parts[1])
+  }
+}

@@ -1,0 +1,40 @@
+import Domain
+import GatewayAPI
+import HTTPTypes
+import Hummingbird
+import JSON
+
+extension Request {
+  /// The body as a JSON object.
+  ///
+  /// - Throws: `Problem` 411, 413, 415, 400 or 422.
+  func jsonObject() async throws -> JSONObject {
+    try Body.object(try await jsonBytes().readableBytesView)
+  }
+
+  /// As `jsonObject`, or an empty one when there is no body at all.
+  func optionalJSONObject() async throws -> JSONObject {
+    let length = headers[.contentLength].flatMap(Int.init) ?? 0
+    if length == 0 && headers[.transferEncoding] == nil { return JSONObject() }
+    return try await jsonObject()
+  }
+
+  private func jsonBytes() async throws -> ByteBuffer {
+    let length = headers[.contentLength]
+    if length == nil && headers[.transferEncoding] == nil {
+      throw Problem(.lengthRequired, "the request needs a Content-Length and a JSON body")
+    }
+    if let length = length.flatMap(Int.init), length > Limits.bodyBytes {
+      throw RequestEnvelope.tooLarge
+    }
+    if let type = headers[.contentType], !Self.isJSON(type) {
+      throw Problem(.unsupportedMediaType, "the body must be application/json")
+    }
+    return try await body.collect(upTo: Limits.bodyBytes)
+  }
+
+  private static func isJSON(_ type: String) -> Bool {
+    let essence = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
+    return essence == "application/json" || essence.hasSuffix("+json")
+  }
+}

@@ -1,0 +1,77 @@
+import GatewayAPI
+import GatewayPolicy
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// The outermost layer of every request: gives it an id, times and counts it, and turns whatever is
+/// thrown into a problem answer that says nothing of the inside.
+struct RequestEnvelope: RouterMiddleware {
+  typealias Context = GatewayContext
+
+  let paths: PathTable
+  let metrics: GatewayMetrics
+  let logger: Logger
+
+  func handle(
+    _ request: Request, context: GatewayContext,
+    next: (Request, GatewayContext) async throws -> Response
+  ) async throws -> Response {
+    var context = context
+    context.requestID = Self.requestID(of: request)
+    let started = ContinuousClock.now
+    var response: Response
+    do {
+      response = try await next(request, context)
+    } catch {
+      response = answer(to: error, request, context)
+    }
+    response.headers[.requestID] = context.requestID
+    metrics.answered(
+      route: context.endpointPath ?? "unknown", status: response.status.code,
+      after: .now - started)
+    return response
+  }
+
+  private static func requestID(of request: Request) -> String {
+    if let sent = request.headers[.requestID], RequestID.isSane(sent) { return sent }
+    var generator = SystemRandomNumberGenerator()
+    return RequestID.make(using: &generator)
+  }
+
+  private func answer(to error: any Error, _ request: Request, _ context: GatewayContext) -> Response {
+    let problem = problem(for: error, request)
+    if problem.status == 500 {
+      logger.error(
+        "a request failed",
+        metadata: [
+          "request_id": "\(context.requestID)", "path": "\(request.uri.path)",
+          "reason": "\(String(reflecting: error))",
+        ])
+    }
+    return Response(problem, requestID: context.requestID)
+  }
+
+  private func problem(for error: any Error, _ request: Request) -> Problem {
+    switch error {
+    case let problem as Problem: return problem
+    case let error as HTTPError where error.status == .notFound: return notFound(request)
+    case let error as HTTPError where error.status == .contentTooLarge: return Self.tooLarge
+    case let error as HTTPError where (400..<500).contains(error.status.code):
+      return Problem(.badRequest, "the request could not be read")
+    default:
+      return StoreProblem.of(error)
+        ?? Problem(.internalError, "something went wrong here; it has been logged")
+    }
+  }
+
+  static let tooLarge = Problem(.tooLarge, "the body may have at most 65536 bytes")
+
+  /// The router says only that nothing fits; the path may exist with other methods.
+  private func notFound(_ request: Request) -> Problem {
+    let allowed = paths.methods(of: request.uri.path)
+    if allowed.isEmpty { return Problem(.notFound, "there is nothing at this path") }
+    return Problem(
+      .methodNotAllowed, "this path takes \(allowed.joined(separator: ", "))", allow: allowed)
+  }
+}

@@ -1,0 +1,114 @@
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+extension HTTPServerBuilder {
+  /// HTTP/1.1 by Hummingbird's own handlers, and WebSockets, on one port.
+  ///
+  /// Only the first request of a connection can be upgraded, as every WebSocket client does it.
+  /// - Parameters:
+  ///   - shouldUpgrade: asked, on the channel's event loop, about each first request that is a `GET`
+  ///     with `Upgrade: websocket` and no body. It may take its time (the handshake's timeout bounds
+  ///     it) and answer on any event loop.
+  ///   - onUpgrade: called on the channel's event loop once 101 is flushed. It adds the handler that
+  ///     takes the `WebSocketFrame`s, a `WebSocketSession` as a rule. Bytes wait until it is done;
+  ///     failing closes the channel.
+  package static func onePort<Accepted: Sendable>(
+    configuration: OnePortConfiguration = OnePortConfiguration(),
+    shouldUpgrade:
+      @escaping @Sendable (HTTPRequestHead, any Channel)
+      -> EventLoopFuture<UpgradeDecision<Accepted>>,
+    onUpgrade:
+      @escaping @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
+  ) -> HTTPServerBuilder {
+    HTTPServerBuilder { responder in
+      OnePortChannel(
+        plan: UpgradePlan(
+          configuration: configuration, shouldUpgrade: shouldUpgrade, onUpgrade: onUpgrade),
+        http: HTTP1Channel(responder: responder))
+    }
+  }
+}
+
+/// What every connection of a port shares.
+struct UpgradePlan<Accepted: Sendable>: Sendable {
+  let configuration: OnePortConfiguration
+  let shouldUpgrade:
+    @Sendable (HTTPRequestHead, any Channel) -> EventLoopFuture<UpgradeDecision<Accepted>>
+  let onUpgrade: @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
+  let upgraded = UpgradedChannels()
+  /// Computes the handshake's answer and adds the frame codec; deciding is done before it.
+  let webSocketUpgrader: NIOWebSocketServerUpgrader
+
+  init(
+    configuration: OnePortConfiguration,
+    shouldUpgrade:
+      @escaping @Sendable (HTTPRequestHead, any Channel)
+      -> EventLoopFuture<UpgradeDecision<Accepted>>,
+    onUpgrade:
+      @escaping @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
+  ) {
+    self.configuration = configuration
+    self.shouldUpgrade = shouldUpgrade
+    self.onUpgrade = onUpgrade
+    webSocketUpgrader = NIOWebSocketServerUpgrader(
+      maxFrameSize: configuration.webSocketFrameByteLimit,
+      automaticErrorHandling: false,
+      shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture([:]) },
+      upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() })
+  }
+}
+
+/// A connection of which it isn't known yet what it will be.
+struct OnePortConnection: ServerChildChannelValue {
+  enum Outcome: Sendable {
+    case http(HTTP1Channel.Value)
+    case upgraded
+    case closed
+  }
+
+  let channel: any Channel
+  let outcome: EventLoopFuture<Outcome>
+}
+
+/// Sets up each accepted connection, and runs those that turn out to be HTTP.
+struct OnePortChannel<Accepted: Sendable>: ServerChildChannel {
+  let plan: UpgradePlan<Accepted>
+  let http: HTTP1Channel
+
+  func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<OnePortConnection> {
+    channel.eventLoop.makeCompletedFuture {
+      let outcome = channel.eventLoop.makePromise(of: OnePortConnection.Outcome.self)
+      let firstRequest = FirstRequestHandler(plan: plan, outcome: outcome, logger: logger)
+      do {
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+          withPipeliningAssistance: false,
+          withServerUpgrade: ([firstRequest], { _ in }),
+          withErrorHandling: false,
+          withOutboundHeaderValidation: false,
+          withEncoderConfiguration: .init(),
+          withDecoderLimitConfiguration: plan.configuration.decoderLimits)
+        try channel.pipeline.syncOperations.addHandler(firstRequest)
+      } catch {
+        outcome.fail(error)
+        throw error
+      }
+      return OnePortConnection(channel: channel, outcome: outcome.futureResult)
+    }
+  }
+
+  func handle(value connection: OnePortConnection, logger: Logger) async {
+    let outcome = await withTaskCancellationHandler {
+      try? await connection.outcome.get()
+    } onCancel: {
+      connection.channel.close(promise: nil)
+    }
+    switch outcome {
+    case .http(let channel): await http.handle(value: channel, logger: logger)
+    case .upgraded: await plan.upgraded.waitUntilNone()
+    case .closed, nil: break
+    }
+  }
+}

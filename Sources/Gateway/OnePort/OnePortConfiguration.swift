@@ -1,0 +1,32 @@
+import NIOCore
+import NIOHTTP1
+
+/// The limits of a port that serves HTTP/1.1 and WebSockets.
+package struct OnePortConfiguration: Sendable {
+  /// The longest single header field, and all of them together.
+  package var headerFieldByteLimit = 16 * 1024
+  package var headerListByteLimit = 32 * 1024
+  package var headerCountLimit = 100
+  /// From the connection's start to its first whole request head and the decision about an upgrade.
+  package var handshakeTimeout: TimeAmount = .seconds(10)
+  /// An HTTP connection with no request in progress is closed after this long.
+  package var idleTimeout: TimeAmount = .seconds(75)
+  /// How long a refused connection may take to read its answer.
+  package var lingerTimeout: TimeAmount = .seconds(2)
+  /// A longer WebSocket frame reaches the session as an error, before its payload is read.
+  package var webSocketFrameByteLimit = 16 * 1024
+  /// Makes the answer for what the port itself refuses; the head is nil when none could be read.
+  package var answer: @Sendable (PortFault, HTTPRequestHead?) -> ReadyResponse = { fault, _ in
+    fault.problem
+  }
+
+  package init() {}
+
+  var decoderLimits: NIOHTTPDecoderLimitConfiguration {
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = headerFieldByteLimit
+    limits.maxHeaderListSize = headerListByteLimit
+    limits.maxHeaderFieldCount = headerCountLimit
+    return limits
+  }
+}

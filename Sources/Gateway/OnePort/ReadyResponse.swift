@@ -1,0 +1,80 @@
+import NIOHTTP1
+
+/// A whole HTTP answer, made before any route saw the request. `Content-Length` and
+/// `Connection: close` are added when it is written.
+package struct ReadyResponse: Sendable {
+  package var status: HTTPResponseStatus
+  package var headers: HTTPHeaders
+  package var body: [UInt8]
+
+  package init(status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+}
+
+/// What to do with a well-formed request for a WebSocket.
+package enum UpgradeDecision<Accepted: Sendable>: Sendable {
+  /// Upgrade. The value found while deciding (who is calling, for one) is handed to `onUpgrade`;
+  /// the headers go into the 101 answer.
+  case accept(Accepted, headers: HTTPHeaders = [:])
+  /// Answer this and close the connection.
+  case refuse(ReadyResponse)
+  /// An ordinary request after all: a route answers it.
+  case notMine
+}
+
+/// What the port itself has to refuse, before any route or decision.
+package enum PortFault: Sendable, Equatable {
+  /// Not HTTP.
+  case malformedRequest
+  /// The request's head is over a limit.
+  case headTooLarge
+  /// `Sec-WebSocket-Key` is missing or isn't 16 bytes in base64.
+  case badWebSocketKey
+  /// `Sec-WebSocket-Version` isn't 13.
+  case unsupportedWebSocketVersion
+  /// The decision whether to upgrade failed.
+  case decisionFailed
+
+  package var status: HTTPResponseStatus {
+    switch self {
+    case .malformedRequest, .badWebSocketKey: .badRequest
+    case .headTooLarge: .requestHeaderFieldsTooLarge
+    case .unsupportedWebSocketVersion: .upgradeRequired
+    case .decisionFailed: .serviceUnavailable
+    }
+  }
+
+  /// For people; says nothing about the inside.
+  package var detail: String {
+    switch self {
+    case .malformedRequest: "The request is not HTTP/1.1."
+    case .headTooLarge: "The request's head is too large."
+    case .badWebSocketKey: "Sec-WebSocket-Key must be 16 bytes in base64."
+    case .unsupportedWebSocketVersion: "Sec-WebSocket-Version must be 13."
+    case .decisionFailed: "The caller could not be checked just now."
+    }
+  }
+
+  /// Headers that belong to this fault whatever the body says.
+  package var headers: HTTPHeaders {
+    switch self {
+    case .unsupportedWebSocketVersion: ["Sec-WebSocket-Version": "13", "Upgrade": "websocket"]
+    case .decisionFailed: ["Retry-After": "1"]
+    case .malformedRequest, .headTooLarge, .badWebSocketKey: [:]
+    }
+  }
+
+  /// A small `application/problem+json` answer with nothing in it that the caller has sent.
+  package var problem: ReadyResponse {
+    var headers = headers
+    headers.add(name: "Content-Type", value: "application/problem+json")
+    let body = """
+      {"type":"about:blank","title":"\(status.reasonPhrase)","status":\(status.code),\
+      "detail":"\(detail)"}
+      """
+    return ReadyResponse(status: status, headers: headers, body: Array(body.utf8))
+  }
+}

@@ -1,0 +1,31 @@
+import Domain
+import Synchronization
+
+/// Which session tokens are void: a not-before time a miner. Only ever grows, until tokens that old
+/// have expired by themselves.
+package final class Revocations: Sendable {
+  private let notBefore = Mutex<[MinerID: Timestamp]>([:])
+
+  package init() {}
+
+  package func revoke(_ id: MinerID, upTo moment: Timestamp) {
+    notBefore.withLock { $0[id] = max($0[id] ?? moment, moment) }
+  }
+
+  package func isRevoked(_ session: Session) -> Bool {
+    notBefore.withLock { table in table[session.minerID].map { session.issuedAt <= $0 } ?? false }
+  }
+
+  /// The first moment from `now` on at which a token can be issued that is not void at once.
+  package func firstValid(for id: MinerID, at now: Timestamp) -> Timestamp {
+    notBefore.withLock { table in
+      table[id].map { max(now, $0.advanced(byMilliseconds: 1)) } ?? now
+    }
+  }
+
+  /// Forgets what `sessionSeconds` has made moot.
+  package func forget(olderThanSeconds sessionSeconds: Int, at now: Timestamp) {
+    let limit = now.advanced(byMilliseconds: -Int64(sessionSeconds) * 1_000)
+    notBefore.withLock { $0 = $0.filter { limit < $0.value } }
+  }
+}

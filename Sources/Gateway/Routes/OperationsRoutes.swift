@@ -1,0 +1,54 @@
+import Domain
+import HTTPTypes
+import Hummingbird
+import JSON
+import NIOCore
+import Telemetry
+
+/// What balancers and monitoring ask for.
+struct OperationsRoutes {
+  let gateway: Gateway
+
+  func add(to routes: inout RouteList) {
+    routes.get("/v1/health", health)
+    routes.get("/health", health)
+    routes.get("/v1/live", live)
+    routes.get("/v1/metrics", metrics)
+    routes.get("/metrics", metrics)
+  }
+
+  @Sendable private func health(_: Request, _: GatewayContext) async throws -> Response {
+    let stores = gateway.health.stores
+    let scorers = gateway.health.usableScorers
+    let online = gateway.health.onlineMiners
+    let areStoresUp = stores.databaseError == nil && stores.redisError == nil
+    let status = scorers.isEmpty ? "unavailable" : areStoresUp ? "ok" : "degraded"
+    var json = JSONWriter()
+    json.object { json in
+      json.field("status", status)
+      json.field("db", stores.databaseError == nil)
+      json.field("redis", stores.redisError == nil)
+      json.field("scorers", scorers.count)
+      json.field("miners_online", value: online.map { .number(String($0)) } ?? .null)
+      json.field("online_miners", value: online.map { .number(String($0)) } ?? .null)
+      json.field("avg_latency_ms", gateway.health.avgLatencyMilliseconds)
+      json.field("db_error", stores.databaseError)
+      json.field("redis_error", stores.redisError)
+      json.field("miners_error", online == nil ? "no scorer is usable" : nil)
+      json.field("version", Version.current)
+    }
+    return .json(json.bytes, status: scorers.isEmpty ? .serviceUnavailable : .ok)
+  }
+
+  @Sendable private func live(_: Request, _: GatewayContext) async throws -> Response {
+    var json = JSONWriter(capacity: 32)
+    json.object { $0.field("status", "ok") }
+    return .json(json.bytes)
+  }
+
+  @Sendable private func metrics(_: Request, _: GatewayContext) async throws -> Response {
+    Response(
+      status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+      body: ResponseBody(byteBuffer: ByteBuffer(string: gateway.metrics.render())))
+  }
+}

@@ -1,0 +1,150 @@
+import Domain
+import Logging
+import Messaging
+import Synchronization
+import Wire
+
+/// What is handed to the router's thread.
+enum DispatchCommand: Sendable {
+  case ask(DispatchRequest<DispatchContinuation>)
+  /// Finish what is in flight, for so long at most.
+  case drain
+  case abandon
+}
+
+typealias DispatchContinuation = CheckedContinuation<DispatchOutcome, Never>
+
+/// What other threads may look at without waiting for the router's.
+final class DispatchView: Sendable {
+  struct Content {
+    var scorers: [ScorerSnapshot] = []
+    var counters = DispatchCounters()
+    var waitingCount = 0
+    var boundEndpoint: String?
+  }
+
+  let content = Mutex(Content())
+}
+
+/// Performs what `DispatchState` decides, on the router's thread.
+struct DispatchHandler: RouterHandler {
+  private var state: DispatchState<DispatchContinuation>
+  private var actions: [DispatchAction<DispatchContinuation>] = []
+  /// When draining gives up; nil: not draining.
+  private var drainDeadline: Int64?
+  private let view: DispatchView
+  private let logger: Logger
+
+  init(gatewayID: String, limits: DispatchLimits, view: DispatchView, logger: Logger) {
+    state = DispatchState(
+      gatewayID: gatewayID, limits: limits, firstRequestID: .random(in: 1...UInt64.max),
+      now: MonotonicClock.microseconds())
+    self.view = view
+    self.logger = logger
+  }
+
+  var nextTickMicroseconds: Int64 { state.nextTickMicroseconds }
+  var isFinished: Bool { drainDeadline != nil && state.pendingCount == 0 }
+
+  mutating func perform(_ commands: [DispatchCommand], now: Int64, outbox: inout RouterOutbox) {
+    for command in commands {
+      switch command {
+      case .ask(let request): state.accept(request, now: now)
+      case .drain:
+        state.stop()
+        drainDeadline = drainDeadline ?? now + state.limits.drainMicroseconds
+      case .abandon:
+        state.abandonAll()
+        drainDeadline = now
+      }
+    }
+    performActions(outbox: &outbox)
+  }
+
+  mutating func receive(
+    _ records: [Record], from peer: PeerIdentity, now: Int64, outbox: inout RouterOutbox
+  ) {
+    for record in records { state.receive(record, from: peer, now: now) }
+    performActions(outbox: &outbox)
+  }
+
+  mutating func undeliverable(
+    _ requestIDs: [UInt64], to peer: PeerIdentity, isGone: Bool, now: Int64,
+    outbox: inout RouterOutbox
+  ) {
+    state.undeliverable(requestIDs, to: peer, isGone: isGone, now: now)
+    performActions(outbox: &outbox)
+  }
+
+  mutating func tick(now: Int64, outbox: inout RouterOutbox) {
+    if let deadline = drainDeadline, deadline <= now { state.abandonAll() }
+    state.tick(now: now)
+    performActions(outbox: &outbox)
+  }
+
+  mutating func end(unperformed: [DispatchCommand]) {
+    state.abandonAll()
+    state.takeActions(into: &actions)
+    for case .finish(let continuation, let outcome) in actions {
+      continuation.resume(returning: outcome)
+    }
+    for case .ask(let request) in unperformed {
+      request.token.resume(returning: .failure(.noScorer))
+    }
+    view.content.withLock { content in
+      content.scorers = []
+      content.boundEndpoint = nil
+    }
+  }
+
+  private mutating func performActions(outbox: inout RouterOutbox) {
+    // Shown before anybody resumes, so that whoever got an answer sees what led to it.
+    if state.isChanged { show() }
+    state.takeActions(into: &actions)
+    for action in actions {
+      switch action {
+      case .send(let record, let peer): outbox.send(record, to: peer)
+      case .finish(let continuation, let outcome): continuation.resume(returning: outcome)
+      case .report(let event): logger.report(event)
+      }
+    }
+  }
+
+  private mutating func show() {
+    state.markShown()
+    let scorers = state.snapshot
+    let counters = state.counters
+    let waitingCount = state.waitingCount
+    view.content.withLock { content in
+      content.scorers = scorers
+      content.counters = counters
+      content.waitingCount = waitingCount
+    }
+  }
+}
+
+extension Logger {
+  fileprivate func report(_ event: DispatchEvent) {
+    switch event {
+    case .joined(let id, let version):
+      info("scorer joined", metadata: ["scorer": "\(id)", "version": "\(version)"])
+    case .incompatible(let id, let versions):
+      let spoken = "\(versions.lowerBound) to \(versions.upperBound)"
+      error(
+        "scorer speaks no common version", metadata: ["scorer": "\(id)", "spoken": "\(spoken)"])
+    case .refusedTooMany(let id):
+      error("scorer refused: too many", metadata: ["scorer": "\(id)"])
+    case .replaced(let id, let moved): lost("scorer replaced", id, moved)
+    case .silent(let id, let moved): lost("scorer silent", id, moved)
+    case .unreachable(let id, let moved): lost("scorer unreachable", id, moved)
+    case .draining(let id, let moved):
+      info("scorer draining", metadata: ["scorer": "\(id)", "moved": "\(moved)"])
+    case .returned(let id): info("scorer returned", metadata: ["scorer": "\(id)"])
+    case .left(let id): info("scorer left", metadata: ["scorer": "\(id)"])
+    }
+  }
+
+  private func lost(_ message: Logger.Message, _ id: String, _ moved: Int) {
+    warning(message, metadata: ["scorer": "\(id)", "moved": "\(moved)"])
+  }
+}

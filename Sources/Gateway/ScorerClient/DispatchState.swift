@@ -1,0 +1,259 @@
+import Domain
+import Messaging
+import Wire
+
+/// Who answers what: every scorer that greeted, every request that has no answer yet. Pure: what happens
+/// comes in with the time in microseconds, what to do goes out as actions, in order.
+///
+/// `Token` stands for whoever waits for the answer.
+package struct DispatchState<Token> {
+  struct Pending {
+    var request: DispatchRequest<Token>
+    /// nil while it waits.
+    var place: Int?
+    /// Where it may not go: the scorer that gave it up.
+    var avoidedPlace: Int?
+    var retriesLeft: Int
+    var wasSent = false
+    var isFeedback: Bool
+
+    var isWaiting: Bool { place == nil }
+  }
+
+  let limits: DispatchLimits
+  let gatewayID: String
+  let speaks: ClosedRange<UInt8>
+  var scorers: DispatchScorers
+  var actions: [DispatchAction<Token>] = []
+  package internal(set) var counters = DispatchCounters()
+  /// Something that `snapshot` shows has changed since `markShown`.
+  package internal(set) var isChanged = true
+
+  private var pending: [UInt64: Pending] = [:]
+  private var waiting = WaitingRequests()
+  private var wheel: DeadlineWheel
+  private var lastRequestID: UInt64
+  private var nextBeat: Int64
+  private var isStopping = false
+
+  /// - Parameters:
+  ///   - speaks: the wire versions that this gateway offers.
+  ///   - firstRequestID: random in production, so that an answer to a question that this gateway's last
+  ///     run asked is nobody's.
+  package init(
+    gatewayID: String, limits: DispatchLimits = DispatchLimits(),
+    speaks: ClosedRange<UInt8> = Record.spokenVersions.lowerBound...Record.currentVersion,
+    firstRequestID: UInt64, now: Int64
+  ) {
+    self.gatewayID = gatewayID
+    self.limits = limits
+    self.speaks = speaks
+    scorers = DispatchScorers(limits: limits)
+    wheel = DeadlineWheel(now: now)
+    lastRequestID = firstRequestID
+    nextBeat = now
+  }
+
+  package var pendingCount: Int { pending.count }
+  package var waitingCount: Int { waiting.count }
+  package var nextTickMicroseconds: Int64 { min(nextBeat, wheel.nextMicroseconds) }
+  package var snapshot: [ScorerSnapshot] { scorers.all.compactMap { $0?.snapshot } }
+
+  package mutating func markShown() { isChanged = false }
+
+  /// Swaps what is to be done for `spent`, whose storage is reused.
+  package mutating func takeActions(into spent: inout [DispatchAction<Token>]) {
+    spent.removeAll(keepingCapacity: true)
+    swap(&actions, &spent)
+  }
+
+  /// Takes a request, and sends it, lets it wait, or refuses it.
+  package mutating func accept(_ request: DispatchRequest<Token>, now: Int64) {
+    counters.accepted += 1
+    if isStopping { return finish(request.token, .failure(.noScorer)) }
+    if request.deadline <= now { return finish(request.token, .failure(.deadline)) }
+    let place = waiting.count == 0 ? scorers.choose() : nil
+    if place == nil && waiting.count >= limits.queueLimit {
+      return finish(request.token, .failure(.overloaded))
+    }
+    lastRequestID &+= 1
+    if lastRequestID == 0 { lastRequestID = 1 }
+    let isFeedback = if case .feedbackRequest = request.message { true } else { false }
+    let entry = Pending(
+      request: request, retriesLeft: limits.retryLimit, isFeedback: isFeedback)
+    wheel.insert(lastRequestID, deadline: request.deadline)
+    if let place {
+      send(lastRequestID, entry, to: place, now: now)
+    } else {
+      wait(lastRequestID, entry)
+      dispatchWaiting(now: now)
+    }
+  }
+
+  /// An answer from the scorer at `place`. The first one counts, whoever gives it.
+  mutating func answered(_ record: Record, by place: Int, now: Int64) {
+    guard let entry = pending[record.requestID] else {
+      counters.late += 1
+      return
+    }
+    let reply = DispatchReply(
+      message: record.message, streamID: record.streamID, scorerID: scorers[place].id)
+    let fits =
+      if case .feedbackReply = record.message { entry.isFeedback } else { !entry.isFeedback }
+    remove(record.requestID, entry)
+    finish(entry.request.token, fits ? .success(reply) : .failure(.faulty))
+    dispatchWaiting(now: now)
+  }
+
+  /// The scorer at `place` can't or won't.
+  mutating func refused(_ requestID: UInt64, _ code: Failure.Code, by place: Int, now: Int64) {
+    guard let entry = pending[requestID], entry.place == place else {
+      counters.late += 1
+      return
+    }
+    if code == .notReady && scorers[place].isReady {
+      // Until its next beat says otherwise.
+      scorers[place].isReady = false
+      scorers.refreshUsable()
+    }
+    let isTemporary = code == .notReady || code == .overloaded
+    let hasOther = code == .notReady || scorers.choose(avoiding: place) != nil
+    if isTemporary && entry.retriesLeft > 0 && hasOther && !isStopping {
+      counters.retried += 1
+      move(requestID, avoiding: place, isRetry: true, now: now)
+    } else {
+      remove(requestID, entry)
+      finish(entry.request.token, .failure(DispatchError(code)))
+    }
+    dispatchWaiting(now: now)
+  }
+
+  /// Hands all that the scorer at `place` holds to others, or lets it wait for one.
+  /// - Returns: how many.
+  mutating func moveAll(from place: Int, now: Int64) -> Int {
+    let ids = requests(at: place)
+    for id in ids { move(id, avoiding: place, isRetry: false, now: now) }
+    counters.moved += ids.count
+    return ids.count
+  }
+
+  /// Hands `requestIDs`, as far as the scorer at `place` holds them, to others.
+  mutating func moveSome(_ requestIDs: [UInt64], from place: Int, now: Int64) {
+    for id in requestIDs where pending[id]?.place == place {
+      move(id, avoiding: place, isRetry: false, now: now)
+      counters.moved += 1
+    }
+  }
+
+  /// Gives what waits to scorers that have room.
+  mutating func dispatchWaiting(now: Int64) {
+    while waiting.count > 0, let place = scorers.choose() {
+      guard let id = waiting.popFirst(where: { [pending] in pending[$0]?.isWaiting ?? false }),
+        let entry = pending[id]
+      else { return }
+      // Better a scorer that gave it up before than none.
+      let other = entry.avoidedPlace == place ? scorers.choose(avoiding: place) : nil
+      send(id, entry, to: other ?? place, now: now)
+    }
+  }
+
+  /// Fails what is past its deadline, looks who has fallen silent, beats.
+  package mutating func tick(now: Int64) {
+    for id in wheel.expire(now: now, isWanted: { [pending] in pending[$0] != nil }) {
+      guard let entry = pending[id] else { continue }
+      counters.expired += 1
+      remove(id, entry)
+      finish(entry.request.token, .failure(entry.wasSent ? .deadline : .noScorer))
+    }
+    if nextBeat <= now {
+      nextBeat = now + limits.beatMicroseconds
+      checkSilence(now: now)
+      beat()
+      isChanged = true
+    }
+    dispatchWaiting(now: now)
+  }
+
+  /// Takes no more requests; what was accepted is still answered.
+  package mutating func stop() { isStopping = true }
+
+  /// Fails all that has no answer.
+  package mutating func abandonAll() {
+    isStopping = true
+    for (id, entry) in pending.sorted(by: { $0.key < $1.key }) {
+      remove(id, entry)
+      finish(entry.request.token, .failure(.noScorer))
+    }
+  }
+
+  func requests(at place: Int) -> [UInt64] {
+    pending.filter { $0.value.place == place }.keys.sorted()
+  }
+
+  private mutating func move(_ id: UInt64, avoiding place: Int, isRetry: Bool, now: Int64) {
+    guard var entry = pending[id] else { return }
+    scorers[place].inFlight -= 1
+    entry.place = nil
+    entry.avoidedPlace = place
+    if isRetry { entry.retriesLeft -= 1 }
+    if waiting.count == 0, let other = scorers.choose(avoiding: place) {
+      send(id, entry, to: other, now: now)
+    } else {
+      wait(id, entry)
+    }
+  }
+
+  private mutating func wait(_ id: UInt64, _ entry: Pending) {
+    pending[id] = entry
+    waiting.append(id, isFeedback: entry.isFeedback)
+  }
+
+  private mutating func send(_ id: UInt64, _ entry: Pending, to place: Int, now: Int64) {
+    var entry = entry
+    entry.place = place
+    entry.wasSent = true
+    scorers[place].inFlight += 1
+    let left = UInt32(clamping: max(1, entry.request.deadline - now))
+    let record = Record(
+      version: scorers[place].version, requestID: id, budgetMicroseconds: left,
+      streamID: entry.request.required, message: entry.request.message)
+    pending[id] = entry
+    actions.append(.send(record, to: scorers[place].peer))
+  }
+
+  private mutating func remove(_ id: UInt64, _ entry: Pending) {
+    pending[id] = nil
+    if let place = entry.place {
+      scorers[place].inFlight -= 1
+    } else {
+      waiting.removeOne(isFeedback: entry.isFeedback) { [pending] in
+        pending[$0]?.isWaiting ?? false
+      }
+    }
+  }
+
+  private mutating func finish(_ token: Token, _ outcome: DispatchOutcome) {
+    switch outcome {
+    case .success: counters.answered += 1
+    case .failure(let error):
+      counters.failed += 1
+      if error == .overloaded { counters.overloaded += 1 }
+    }
+    actions.append(.finish(token, outcome))
+  }
+}
+
+extension DispatchError {
+  fileprivate init(_ code: Failure.Code) {
+    self =
+      switch code {
+      case .deadlinePassed: .deadline
+      case .overloaded: .overloaded
+      case .notReady: .noScorer
+      case .unknownMiner: .unknownMiner
+      case .keyReused: .keyReused
+      case .storeUnavailable: .storeUnavailable
+      case .badRequest, .faulty: .faulty
+      }
+  }
+}

@@ -1,0 +1,128 @@
+import Domain
+import Messaging
+import Wire
+
+/// Why a request got no answer.
+package enum DispatchError: Error, Equatable, Sendable {
+  /// No usable scorer appeared before the deadline, or the gateway is shutting down.
+  case noScorer
+  /// A scorer had it, and gave no answer in time.
+  case deadline
+  /// Too many requests are waiting already.
+  case overloaded
+  case unknownMiner
+  /// The idempotency key was used before, with another report.
+  case keyReused
+  case storeUnavailable
+  /// A scorer could not make sense of it, which is a bug in one of the two.
+  case faulty
+}
+
+/// One request on its way to whichever scorer is best.
+package struct DispatchRequest<Token> {
+  package var message: Message
+  /// Microseconds of the clock that the state is given.
+  package var deadline: Int64
+  /// How far the scorer must have applied the change stream.
+  package var required: StreamID
+  /// Handed back with the outcome.
+  package var token: Token
+
+  package init(message: Message, deadline: Int64, required: StreamID, token: Token) {
+    self.message = message
+    self.deadline = deadline
+    self.required = required
+    self.token = token
+  }
+}
+
+/// A scorer's answer: `matchReply` or `feedbackReply`, whichever was asked for.
+package struct DispatchReply: Equatable, Sendable {
+  package var message: Message
+  /// Of a match: applied when it was answered. Of feedback: the entry that holds its change.
+  package var streamID: StreamID
+  package var scorerID: String
+}
+
+package typealias DispatchOutcome = Result<DispatchReply, DispatchError>
+
+/// What the state wants done.
+package enum DispatchAction<Token> {
+  case send(Record, to: PeerIdentity)
+  /// Comes once for each accepted request.
+  case finish(Token, DispatchOutcome)
+  case report(DispatchEvent)
+}
+
+/// What is worth a line in the log. `moved`: how many of its unanswered requests went to others.
+package enum DispatchEvent: Equatable, Sendable {
+  case joined(scorerID: String, version: UInt8)
+  case incompatible(scorerID: String, versions: ClosedRange<UInt8>)
+  case refusedTooMany(scorerID: String)
+  case replaced(scorerID: String, moved: Int)
+  case silent(scorerID: String, moved: Int)
+  case unreachable(scorerID: String, moved: Int)
+  case draining(scorerID: String, moved: Int)
+  case returned(scorerID: String)
+  case left(scorerID: String)
+}
+
+package struct DispatchLimits: Equatable, Sendable {
+  /// A scorer without a word for so long loses its requests to others.
+  package var silenceMicroseconds: Int64 = 600_000
+  package var beatMicroseconds: Int64 = 100_000
+  /// A silent scorer is remembered for so long.
+  package var forgetMicroseconds: Int64 = 60_000_000
+  /// A scorer further behind the change stream is used only when the others are full.
+  package var lagMilliseconds: UInt32 = 2_000
+  /// Requests that one scorer holds at a time.
+  package var inFlightLimit = 2_048
+  /// Requests that wait for a scorer to have room.
+  package var queueLimit = 8_192
+  package var scorerLimit = 1_024
+  /// How often a request goes to another scorer after one said that it can't.
+  package var retryLimit = 1
+  /// How long shutting down waits for what is in flight.
+  package var drainMicroseconds: Int64 = 5_000_000
+
+  package init() {}
+}
+
+/// Totals since the start.
+package struct DispatchCounters: Equatable, Sendable {
+  package var accepted = 0
+  package var answered = 0
+  package var failed = 0
+  /// Among the failed: refused at a full queue, past their deadline.
+  package var overloaded = 0
+  package var expired = 0
+  /// Handed to another scorer: the first fell silent, left, was replaced or took no more.
+  package var moved = 0
+  /// Sent again because a scorer said that it can't.
+  package var retried = 0
+  /// Answers to what was answered, failed or unknown.
+  package var late = 0
+  /// Messages of connections that never greeted.
+  package var strangers = 0
+
+  package init() {}
+}
+
+/// One scorer as a gateway sees it.
+package struct ScorerSnapshot: Equatable, Sendable {
+  package enum State: String, Equatable, Sendable {
+    case starting, ready, silent, draining, incompatible
+  }
+
+  package var scorerID: String
+  package var state: State
+  package var version: UInt8
+  package var inFlight: Int
+  package var applied: StreamID
+  /// Its last beat, empty before the first: lag, answers, miners, regions.
+  package var beat: Beat
+  /// It gets requests.
+  package var isUsable: Bool { state == .ready }
+}
+
+extension DispatchRequest: Sendable where Token: Sendable {}

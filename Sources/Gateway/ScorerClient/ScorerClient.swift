@@ -1,0 +1,143 @@
+import Domain
+import Logging
+import Messaging
+import ServiceLifecycle
+import Wire
+
+/// The gateway's way to the scorers: asks whichever is best, and gives each caller its one answer.
+///
+/// Runs a thread that owns the ROUTER. A caller costs one lock on the way in and one resumption on the way
+/// out; there is no task a request.
+package final class ScorerClient: Service, Sendable {
+  package struct Configuration: Sendable {
+    /// Where scorers connect: `tcp://address:port` (`*` for any port) or `ipc:///path`.
+    package var endpoint: String
+    /// What scorers know this gateway by; new with each start.
+    package var gatewayID: String
+    package var limits = DispatchLimits()
+    package var options = ZMQOptions()
+
+    package init(endpoint: String, gatewayID: String) {
+      self.endpoint = endpoint
+      self.gatewayID = gatewayID
+    }
+  }
+
+  /// Requests that may wait for the router's thread to look; past it they are refused as overloaded.
+  private static let mailboxLimit = 32_768
+
+  private let configuration: Configuration
+  private let logger: Logger
+  private let mailbox = Mailbox<DispatchCommand>(limit: mailboxLimit)
+  private let view = DispatchView()
+  private let messaging = MessagingCounters()
+
+  package init(configuration: Configuration, logger: Logger) {
+    self.configuration = configuration
+    self.logger = logger
+  }
+
+  /// Binds and serves until a graceful shutdown, which lets what is in flight finish for
+  /// `drainMicroseconds` at most, or a cancellation, which doesn't. Runs once.
+  ///
+  /// - Throws: `ZMQError` when the endpoint can't be bound.
+  package func run() async throws {
+    try await withTaskCancellationHandler {
+      try await withGracefulShutdownHandler {
+        try await serve()
+      } onGracefulShutdown: {
+        _ = self.mailbox.post(.drain, isUrgent: true)
+      }
+    } onCancel: {
+      _ = self.mailbox.post(.abandon, isUrgent: true)
+    }
+  }
+
+  private func serve() async throws(ZMQError) {
+    let (view, logger, configuration) = (view, logger, configuration)
+    try await RouterThread<DispatchHandler>.run(
+      endpoint: configuration.endpoint, options: configuration.options, mailbox: mailbox,
+      counters: messaging,
+      onBound: { endpoint in
+        view.content.withLock { $0.boundEndpoint = endpoint }
+        logger.info("waiting for scorers", metadata: ["endpoint": "\(endpoint)"])
+      },
+      makeHandler: {
+        DispatchHandler(
+          gatewayID: configuration.gatewayID, limits: configuration.limits, view: view,
+          logger: logger)
+      })
+  }
+
+  /// The best miners for `query`.
+  ///
+  /// - Parameters:
+  ///   - deadlineMilliseconds: how long the caller waits.
+  ///   - after: what the answer must have seen of the change stream.
+  package func match(
+    _ query: MatchQuery, deadlineMilliseconds: Int, after: StreamID
+  ) async throws(DispatchError) -> MatchReply {
+    let reply = try await ask(
+      .matchRequest(query), deadlineMilliseconds: deadlineMilliseconds, after: after)
+    guard case .matchReply(let answer) = reply.message else { throw .faulty }
+    return MatchReply(answer: answer, applied: reply.streamID, scorerID: reply.scorerID)
+  }
+
+  /// Hands in a report; once answered it is durable. A scorer that falls silent over it makes another
+  /// take it too, so a receipt may call a report a duplicate that its coordinator sent once.
+  package func feedback(
+    _ report: FeedbackReport, deadlineMilliseconds: Int
+  ) async throws(DispatchError) -> FeedbackReply {
+    let reply = try await ask(
+      .feedbackRequest(report), deadlineMilliseconds: deadlineMilliseconds, after: .zero)
+    guard case .feedbackReply(let receipt) = reply.message else { throw .faulty }
+    return FeedbackReply(receipt: receipt, written: reply.streamID, scorerID: reply.scorerID)
+  }
+
+  /// Every scorer that this gateway knows, as of its last beat.
+  package func snapshot() -> [ScorerSnapshot] { view.content.withLock { $0.scorers } }
+
+  /// Totals since the start, a tenth of a second old at most.
+  package func counters() -> DispatchCounters { view.content.withLock { $0.counters } }
+
+  /// Requests that wait for a scorer with room, a tenth of a second ago.
+  package var waitingCount: Int { view.content.withLock { $0.waitingCount } }
+
+  /// What went wrong on the socket.
+  package var messagingCounters: MessagingCounters { messaging }
+
+  /// Where scorers can connect, with the port that was found; nil before `run` and after it.
+  package var boundEndpoint: String? { view.content.withLock { $0.boundEndpoint } }
+
+  private func ask(
+    _ message: Message, deadlineMilliseconds: Int, after: StreamID
+  ) async throws(DispatchError) -> DispatchReply {
+    let deadline = MonotonicClock.microseconds() + Int64(deadlineMilliseconds) * 1_000
+    let outcome = await withCheckedContinuation { (continuation: DispatchContinuation) in
+      let request = DispatchRequest(
+        message: message, deadline: deadline, required: after, token: continuation)
+      switch mailbox.post(.ask(request)) {
+      case .posted: break
+      case .full: continuation.resume(returning: .failure(.overloaded))
+      case .closed: continuation.resume(returning: .failure(.noScorer))
+      }
+    }
+    return try outcome.get()
+  }
+}
+
+/// A match's answer, and who gave it.
+package struct MatchReply: Equatable, Sendable {
+  package var answer: MatchAnswer
+  /// How far the scorer had applied the change stream.
+  package var applied: StreamID
+  package var scorerID: String
+}
+
+/// What became of a report, and who took it.
+package struct FeedbackReply: Equatable, Sendable {
+  package var receipt: FeedbackReceipt
+  /// The stream entry that holds its change: a match after it sees the new trust.
+  package var written: StreamID
+  package var scorerID: String
+}

@@ -1,0 +1,239 @@
+import Domain
+import Postgres
+import Trust
+
+/// The statements behind `PostgresFeedbackStore`, each for a whole batch at once.
+enum FeedbackTables {
+  // MARK: Reading
+
+  /// Locks the trust of the reports' miners, in id order, and reads their evidence. Unknown miners are left out.
+  static func lockMiners(
+    of reports: [FeedbackReport], on connection: inout PostgresConnection
+  ) throws(PostgresError) -> [MinerID: MinerEvidence] {
+    let ids = PostgresValue.texts(Set(reports.map(\.minerID)).sorted().map(\.text))
+    try connection.execute(
+      """
+      INSERT INTO poolhub.trust_totals (miner_id, good, bad, score, version)
+      SELECT miner_id, 0, 0, 0.5, 0 FROM poolhub.miners WHERE miner_id = ANY ($1)
+      ORDER BY miner_id ON CONFLICT DO NOTHING
+      """, [ids])
+    let totals = try connection.execute(
+      """
+      SELECT miner_id, score, good, bad, version FROM poolhub.trust_totals
+      WHERE miner_id = ANY ($1) ORDER BY miner_id FOR UPDATE
+      """, [ids])
+    let pairs = try evidence(of: ids, on: &connection)
+    var miners: [MinerID: MinerEvidence] = [:]
+    for row in totals.rows {
+      let id = try minerID(row, 0)
+      let trust = MinerTrust(
+        score: try row.double(1), good: try row.double(2), bad: try row.double(3),
+        version: try row.int(4))
+      miners[id] = MinerEvidence(trust: trust, byCoordinator: pairs[id] ?? [:])
+    }
+    return miners
+  }
+
+  private static func evidence(
+    of ids: PostgresValue, on connection: inout PostgresConnection
+  ) throws(PostgresError) -> [MinerID: [String: Evidence]] {
+    let result = try connection.execute(
+      """
+      SELECT miner_id, coordinator, good, bad, updated_at FROM poolhub.trust
+      WHERE miner_id = ANY ($1)
+      """, [ids])
+    var pairs: [MinerID: [String: Evidence]] = [:]
+    for row in result.rows {
+      pairs[try minerID(row, 0), default: [:]][try row.text(1)] = Evidence(
+        good: try row.double(2), bad: try row.double(3), updatedAt: try row.timestamp(4))
+    }
+    return pairs
+  }
+
+  /// The time by the database's clock, the same for all scorers, and ids for `count` reports and outbox rows.
+  static func clock(
+    count: Int, on connection: inout PostgresConnection
+  ) throws(PostgresError) -> (now: Timestamp, reportIDs: [Int64], outboxIDs: [Int64]) {
+    let result = try connection.execute(
+      """
+      SELECT nextval('poolhub.feedback_id_seq'), nextval('poolhub.outbox_id_seq'),
+        clock_timestamp()
+      FROM generate_series(1, $1)
+      """, [.int(Int64(count))])
+    var reportIDs: [Int64] = []
+    var outboxIDs: [Int64] = []
+    var now = Timestamp.distantPast
+    for row in result.rows {
+      reportIDs.append(try row.int(0))
+      outboxIDs.append(try row.int(1))
+      now = try row.timestamp(2)
+    }
+    return (now, reportIDs, outboxIDs)
+  }
+
+  /// Those of the reports that were counted before.
+  static func counted(
+    _ reports: [FeedbackReport], on connection: inout PostgresConnection
+  ) throws(PostgresError) -> [FeedbackBatch.Subject: FeedbackBatch.Counted] {
+    let result = try connection.execute(
+      """
+      SELECT u.n, f.id, f.miner_id, f.trust_before, f.trust_after
+      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+        WITH ORDINALITY AS u (coordinator, job_id, miner_id, outcome, n)
+      JOIN poolhub.feedback f USING (coordinator, job_id, miner_id, outcome)
+      """,
+      [
+        .texts(reports.map(\.coordinator)), .texts(reports.map(\.jobID)),
+        .texts(reports.map(\.minerID.text)), .texts(reports.map(\.outcome.rawValue)),
+      ])
+    var counted: [FeedbackBatch.Subject: FeedbackBatch.Counted] = [:]
+    for row in result.rows {
+      let report = reports[Int(try row.int(0)) - 1]
+      counted[FeedbackBatch.Subject(report)] = try self.counted(row, from: 1)
+    }
+    return counted
+  }
+
+  /// What the reports' idempotency keys stand for, alive or not.
+  static func keys(
+    of reports: [FeedbackReport], on connection: inout PostgresConnection
+  ) throws(PostgresError) -> [FeedbackBatch.KeyName: FeedbackBatch.KeyUse] {
+    let keyed = reports.filter { $0.idempotencyKey != nil }
+    if keyed.isEmpty { return [:] }
+    let result = try connection.execute(
+      """
+      SELECT k.coordinator, k.key, k.body, k.created_at,
+        f.id, f.miner_id, f.trust_before, f.trust_after
+      FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS d (coordinator, key)) u
+      JOIN poolhub.idempotency_keys k USING (coordinator, key)
+      JOIN poolhub.feedback f ON f.id = k.feedback_id
+      """, [.texts(keyed.map(\.coordinator)), .texts(keyed.map(\.idempotencyKey))])
+    var keys: [FeedbackBatch.KeyName: FeedbackBatch.KeyUse] = [:]
+    for row in result.rows {
+      let name = FeedbackBatch.KeyName(coordinator: try row.text(0), key: try row.text(1))
+      keys[name] = FeedbackBatch.KeyUse(
+        body: try row.bytes(2), counted: try counted(row, from: 4), usedAt: try row.timestamp(3))
+    }
+    return keys
+  }
+
+  // MARK: Writing
+
+  static func insert(
+    _ reports: [FeedbackBatch.NewReport], at now: Timestamp,
+    on connection: inout PostgresConnection
+  ) throws(PostgresError) {
+    if reports.isEmpty { return }
+    try connection.execute(
+      """
+      INSERT INTO poolhub.feedback (id, coordinator, job_id, miner_id, outcome, latency_ms,
+        fail_code, tokens_spent, weight, trust_before, trust_after, created_at)
+      OVERRIDING SYSTEM VALUE
+      SELECT u.*, $12::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[],
+        $5::text[], $6::float8[], $7::text[], $8::bigint[], $9::float8[], $10::float8[],
+        $11::float8[]) u
+      """,
+      [
+        .ints(reports.map(\.counted.id)), .texts(reports.map(\.report.coordinator)),
+        .texts(reports.map(\.report.jobID)), .texts(reports.map(\.report.minerID.text)),
+        .texts(reports.map(\.report.outcome.rawValue)),
+        .doubles(reports.map(\.report.latencyMilliseconds)),
+        .texts(reports.map(\.report.failCode)), .ints(reports.map(\.report.tokensSpent)),
+        .doubles(reports.map(\.weight)), .doubles(reports.map(\.counted.trustBefore)),
+        .doubles(reports.map(\.counted.trustAfter)), .timestamp(now),
+      ])
+  }
+
+  /// Writes the changed pairs and the totals of the changed miners.
+  static func updateTrust(
+    _ changed: [MinerID], of batch: FeedbackBatch, on connection: inout PostgresConnection
+  ) throws(PostgresError) {
+    if changed.isEmpty { return }
+    let pairs = batch.changedPairs.map { pair in
+      (pair, batch.miners[pair.minerID]?.evidence(of: pair.coordinator) ?? .none)
+    }
+    try connection.execute(
+      """
+      INSERT INTO poolhub.trust (miner_id, coordinator, good, bad, updated_at)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::timestamptz[])
+      ON CONFLICT (miner_id, coordinator) DO UPDATE
+      SET good = excluded.good, bad = excluded.bad, updated_at = excluded.updated_at
+      """,
+      [
+        .texts(pairs.map(\.0.minerID.text)), .texts(pairs.map(\.0.coordinator)),
+        .doubles(pairs.map(\.1.good)), .doubles(pairs.map(\.1.bad)),
+        .timestamps(pairs.map(\.1.updatedAt)),
+      ])
+    let totals = changed.map { batch.miners[$0]?.trust ?? .none }
+    try connection.execute(
+      """
+      UPDATE poolhub.trust_totals t
+      SET good = u.good, bad = u.bad, score = u.score, version = u.version
+      FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::bigint[])
+        AS u (miner_id, good, bad, score, version)
+      WHERE t.miner_id = u.miner_id
+      """,
+      [
+        .texts(changed.map(\.text)), .doubles(totals.map(\.good)), .doubles(totals.map(\.bad)),
+        .doubles(totals.map(\.score)), .ints(totals.map(\.version)),
+      ])
+  }
+
+  /// - Returns: false when another batch took one of the keys since they were read.
+  static func insert(
+    _ keys: [FeedbackBatch.KeyName: FeedbackBatch.KeyUse], at now: Timestamp,
+    on connection: inout PostgresConnection
+  ) throws(PostgresError) -> Bool {
+    if keys.isEmpty { return true }
+    let expired = now.advanced(byMilliseconds: -FeedbackBatch.keyLifetimeMilliseconds)
+    let uses = Array(keys)
+    return try connection.execute(
+      """
+      INSERT INTO poolhub.idempotency_keys AS k (coordinator, key, body, feedback_id, created_at)
+      SELECT u.*, $5::timestamptz FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[])
+        AS u (coordinator, key, body, feedback_id)
+      ORDER BY u.coordinator COLLATE "C", u.key COLLATE "C"
+      ON CONFLICT (coordinator, key) DO UPDATE
+      SET body = excluded.body, feedback_id = excluded.feedback_id,
+        created_at = excluded.created_at
+      WHERE k.created_at <= $6
+      """,
+      [
+        .texts(uses.map(\.key.coordinator)), .texts(uses.map(\.key.key)),
+        .byteStrings(uses.map(\.value.body)), .ints(uses.map(\.value.counted.id)),
+        .timestamp(now), .timestamp(expired),
+      ]
+    ).affectedCount == uses.count
+  }
+
+  static func insert(
+    _ payloads: [[UInt8]], ids: [Int64], on connection: inout PostgresConnection
+  ) throws(PostgresError) {
+    if payloads.isEmpty { return }
+    try connection.execute(
+      """
+      INSERT INTO poolhub.outbox (id, payload) OVERRIDING SYSTEM VALUE
+      SELECT * FROM unnest($1::bigint[], $2::bytea[])
+      """, [.ints(ids), .byteStrings(payloads)])
+  }
+
+  // MARK: Rows
+
+  private static func counted(
+    _ row: PostgresRow, from column: Int
+  ) throws(PostgresError) -> FeedbackBatch.Counted {
+    FeedbackBatch.Counted(
+      id: try row.int(column), minerID: try minerID(row, column + 1),
+      trustBefore: try row.double(column + 2), trustAfter: try row.double(column + 3))
+  }
+
+  private static func minerID(
+    _ row: PostgresRow, _ column: Int
+  ) throws(PostgresError) -> MinerID {
+    let text = try row.text(column)
+    guard let id = MinerID(text) else {
+      throw PostgresError(.unexpectedResult, "\(text) is no miner id")
+    }
+    return id
+  }
+}

@@ -1,0 +1,105 @@
+import Domain
+import Postgres
+import Trust
+
+/// Feedback in PostgreSQL: the report with the weight that it got, the evidence, the miner's trust and the
+/// outbox row of each batch are one transaction. Its round trips don't grow with the batch.
+///
+/// Rows are locked in the order miners (by id), idempotency keys (by coordinator and key), so that no two
+/// batches wait for each other.
+package struct PostgresFeedbackStore: FeedbackStore {
+  /// Packs a miner's new trust for the outbox.
+  package typealias Encode = @Sendable (MinerID, MinerTrust) -> [UInt8]
+
+  /// How often a batch starts over because another one got in its way.
+  private static let attemptLimit = 3
+
+  private let pool: PostgresPool
+  private let rule: TrustRule
+  private let encode: Encode
+
+  package init(pool: PostgresPool, rule: TrustRule = .standard, encode: @escaping Encode) {
+    self.pool = pool
+    self.rule = rule
+    self.encode = encode
+  }
+
+  /// The caller bounds the batch: all of it is one transaction.
+  ///
+  /// - Throws: `PostgresError`; `isUnavailable` tells whether the same may work later.
+  package func record(
+    _ reports: [FeedbackReport]
+  ) async throws -> [Result<RecordedFeedback, FeedbackError>] {
+    if reports.isEmpty { return [] }
+    return try await pool.run { connection in
+      var attempt = 1
+      while true {
+        do {
+          return try connection.inTransaction { try record(reports, on: &$0) }
+        } catch is KeyTaken where attempt < Self.attemptLimit {
+          attempt += 1
+        } catch let error as PostgresError where error.isConflict && attempt < Self.attemptLimit {
+          attempt += 1
+        } catch is KeyTaken {
+          throw PostgresError(.busy, "idempotency keys kept changing")
+        }
+      }
+    }
+  }
+
+  /// Deletes idempotency keys that no longer stand for anything, at most `limit` of them.
+  /// - Returns: how many.
+  package func deleteExpiredKeys(limit: Int) async throws -> Int {
+    try await pool.run { connection in
+      try connection.execute(
+        """
+        DELETE FROM poolhub.idempotency_keys WHERE (coordinator, key) IN (
+          SELECT coordinator, key FROM poolhub.idempotency_keys
+          WHERE created_at <= clock_timestamp() - $1 * interval '1 millisecond'
+          ORDER BY created_at LIMIT $2)
+        """,
+        [.double(Double(FeedbackBatch.keyLifetimeMilliseconds)), .int(Int64(limit))]
+      ).affectedCount
+    }
+  }
+
+  // MARK: One transaction
+
+  /// Another batch used one of our keys after we had looked: what we decided may be wrong.
+  private struct KeyTaken: Error {}
+
+  private func record(
+    _ reports: [FeedbackReport], on connection: inout PostgresConnection
+  ) throws -> [Result<RecordedFeedback, FeedbackError>] {
+    let storable = reports.filter(FeedbackBatch.isStorable)
+    let miners = try FeedbackTables.lockMiners(of: storable, on: &connection)
+    // Read under the locks, so each after everything that was committed on these miners before.
+    let clock = try FeedbackTables.clock(count: reports.count, on: &connection)
+    var batch = FeedbackBatch(
+      miners: miners,
+      counted: try FeedbackTables.counted(storable, on: &connection),
+      keys: try FeedbackTables.keys(of: storable, on: &connection),
+      now: clock.now, ids: clock.reportIDs, rule: rule)
+    let receipts = reports.map { report in batch.record(report) }
+
+    try FeedbackTables.insert(batch.newReports, at: batch.now, on: &connection)
+    let changed = batch.changedMiners.sorted()
+    try FeedbackTables.updateTrust(changed, of: batch, on: &connection)
+    guard try FeedbackTables.insert(batch.newKeys, at: batch.now, on: &connection) else {
+      throw KeyTaken()
+    }
+    let outboxIDs = Dictionary(uniqueKeysWithValues: zip(changed, clock.outboxIDs))
+    let payloads = changed.map { encode($0, batch.miners[$0]?.trust ?? .none) }
+    try FeedbackTables.insert(
+      payloads, ids: Array(clock.outboxIDs.prefix(changed.count)), on: &connection)
+
+    return zip(reports, receipts).map { report, result in
+      result.map { receipt in
+        let trust = batch.miners[receipt.minerID]?.trust ?? .none
+        let isChange = !receipt.isDuplicate && report.outcome != .accepted
+        return RecordedFeedback(
+          receipt: receipt, trust: trust, outboxID: isChange ? outboxIDs[receipt.minerID] : nil)
+      }
+    }
+  }
+}

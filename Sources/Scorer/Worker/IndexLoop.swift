@@ -1,0 +1,222 @@
+import Domain
+import Index
+import Logging
+import Messaging
+import Threads
+import Wire
+
+/// The index thread's life: take what other threads posted, take what gateways ask, answer, sleep.
+struct IndexLoop {
+  /// Requests read in one turn: enough to share a wake-up, few enough that changes get their turn.
+  private static let requestsPerTurn = 256
+  private static let tickMicroseconds: Int64 = 1_000_000
+  /// How long unfinished work may hold up the end.
+  private static let leaveMicroseconds: Int64 = 5_000_000
+  private static let lingerMilliseconds: Int32 = 1_000
+
+  private let inbox: IndexInbox
+  private let feedback: FeedbackDesk
+  private let logger: Logger
+  private let dealers: DealerSet
+  private var registry: Registry<ScanIndex>
+  private var leases: LeaseClock
+  private var progress: StreamProgress
+  private var parked = ParkedMatches()
+  private var statistics: RegistryStatistics
+  private var answerCount: UInt64 = 0
+  private var feedbackInWork = 0
+  private var nextTick: Int64 = 0
+  /// Set once goodbye was said: when to end even with work unfinished.
+  private var leaveBy: Int64?
+
+  init(
+    options: IndexThread.Options, inbox: IndexInbox, feedback: FeedbackDesk, logger: Logger
+  ) throws(ZMQError) {
+    self.inbox = inbox
+    self.feedback = feedback
+    self.logger = logger
+    registry = Registry(weights: options.weights, graceMilliseconds: options.graceMilliseconds)
+    leases = LeaseClock(trustMilliseconds: options.registryTrustMilliseconds)
+    progress = StreamProgress(startedAt: .now)
+    statistics = registry.statistics
+    dealers = try DealerSet(
+      hello: Hello(scorerID: options.scorerID), gateways: options.gateways, wakeup: inbox.wakeup)
+  }
+
+  mutating func run() throws(ZMQError) {
+    while !isDone {
+      let ready = try dealers.poll(timeoutMilliseconds: sleepMilliseconds())
+      if ready.isRung { inbox.wakeup.clear() }
+      let now = MonotonicClock.microseconds()
+      takeEvents()
+      try takeRequests(now: now)
+      answerParked(now: now)
+      tick(now: now)
+      logLinkEvents()
+      try flush()
+    }
+    try dealers.setLinger(milliseconds: Self.lingerMilliseconds)
+  }
+
+  private var isDone: Bool {
+    guard let leaveBy else { return false }
+    return (parked.isEmpty && feedbackInWork == 0) || leaveBy <= MonotonicClock.microseconds()
+  }
+
+  private func sleepMilliseconds() -> Int {
+    // Parked matches have deadlines of their own; a short sleep is a simple way to keep them all.
+    let limit: Int64 = parked.isEmpty ? 100_000 : 5_000
+    let wake = min(dealers.nextTickMicroseconds, nextTick)
+    let left = min(limit, wake - MonotonicClock.microseconds())
+    return Int(max(0, left + 999) / 1_000)
+  }
+
+  // MARK: Changes
+
+  private mutating func takeEvents() {
+    for event in inbox.takeAll() {
+      switch event {
+      case .streamReachable(let isReachable): streamReachable(isReachable)
+      case .entries(let changes, let id):
+        apply(changes)
+        progress.entriesApplied(upTo: id, at: .now)
+      case .snapshotStarted(let generation): progress.snapshotStarted(generation: generation)
+      case .snapshotPart(let changes): apply(changes)
+      case .snapshotLoaded(let generation, let id): snapshotLoaded(generation, upTo: id)
+      case .answer(let record, let gateway):
+        feedbackInWork -= 1
+        dealers.queue(record, to: gateway)
+      case .stop: leave()
+      }
+    }
+  }
+
+  private mutating func apply(_ changes: [Change]) {
+    let leaseTime = leases.leaseTime(at: .now)
+    for change in changes { registry.apply(change, at: leaseTime) }
+  }
+
+  private mutating func streamReachable(_ isReachable: Bool) {
+    progress.reachable(isReachable, at: .now)
+    if isReachable {
+      leases.streamReachable(at: .now)
+    } else {
+      leases.streamUnreachable(at: .now)
+    }
+  }
+
+  private mutating func snapshotLoaded(_ generation: Int, upTo id: StreamID) {
+    let wasReady = progress.isReady
+    progress.snapshotLoaded(generation: generation, upTo: id)
+    nextTick = 0
+    guard progress.isReady && !wasReady else { return }
+    dealers.beatSoon()
+    logger.notice("ready", metadata: ["miners": "\(registry.statistics.known)"])
+  }
+
+  private mutating func tick(now: Int64) {
+    if nextTick <= now {
+      nextTick = now + Self.tickMicroseconds
+      registry.tick(at: .now, leaseTime: leases.leaseTime(at: .now))
+      statistics = registry.statistics
+    }
+    dealers.tick(now: now) { (beat(), progress.applied) }
+  }
+
+  private func beat() -> Beat {
+    var beat = Beat()
+    beat.isReady = progress.isReady && leaveBy == nil
+    beat.isStreamReachable = progress.isReachable
+    beat.lagMilliseconds = progress.lagMilliseconds(at: .now)
+    beat.answers = answerCount
+    beat.knownMiners = UInt32(clamping: statistics.known)
+    beat.liveMiners = UInt32(clamping: statistics.live)
+    beat.onlineMiners = UInt32(clamping: statistics.online)
+    beat.avgLatencyMilliseconds = statistics.avgLatencyMilliseconds
+    beat.regions = statistics.onlineByRegion
+      .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+      .prefix(Beat.regionLimit)
+      .map { Beat.Region(name: $0.key, online: UInt32(clamping: $0.value)) }
+    return beat
+  }
+
+  // MARK: Requests
+
+  private mutating func takeRequests(now: Int64) throws(ZMQError) {
+    var requests: [(gateway: Int, record: Record)] = []
+    try dealers.receiveAll(limit: Self.requestsPerTurn, now: now) { gateway, record in
+      requests.append((gateway, record))
+    }
+    for (gateway, record) in requests {
+      switch record.message {
+      case .matchRequest(let query): take(query, record, from: gateway, now: now)
+      case .feedbackRequest(let report): take(report, record, from: gateway)
+      default: break
+      }
+    }
+  }
+
+  private mutating func take(_ query: MatchQuery, _ record: Record, from gateway: Int, now: Int64) {
+    guard progress.isReady else { return refuse(record, .notReady, gateway) }
+    let budget = record.budgetMicroseconds == 0 ? Int64(UInt32.max) : Int64(record.budgetMicroseconds)
+    let match = ParkedMatches.Match(
+      gateway: gateway, requestID: record.requestID, query: query, after: record.streamID,
+      deadline: now + budget)
+    if record.streamID <= progress.applied {
+      answer(match)
+    } else if !parked.park(match) {
+      refuse(record, .overloaded, gateway)
+    }
+  }
+
+  private mutating func answerParked(now: Int64) {
+    for match in parked.takeReady(applied: progress.applied, now: now) { answer(match) }
+  }
+
+  private mutating func answer(_ match: ParkedMatches.Match) {
+    let answer = registry.match(
+      match.query, at: .now, leaseTime: leases.leaseTime(at: .now))
+    answerCount += 1
+    dealers.queue(
+      Record(
+        requestID: match.requestID, streamID: progress.applied, message: .matchReply(answer)),
+      to: match.gateway)
+  }
+
+  private mutating func take(_ report: FeedbackReport, _ record: Record, from gateway: Int) {
+    feedbackInWork += 1
+    feedback.take(report, requestID: record.requestID, gateway: gateway)
+  }
+
+  private func refuse(_ record: Record, _ code: Failure.Code, _ gateway: Int) {
+    dealers.queue(Record(requestID: record.requestID, message: .failure(Failure(code))), to: gateway)
+  }
+
+  // MARK: Links
+
+  private mutating func leave() {
+    guard leaveBy == nil else { return }
+    leaveBy = MonotonicClock.microseconds() + Self.leaveMicroseconds
+    do {
+      try dealers.sayGoodbye()
+    } catch {
+      logger.warning("goodbye could not be said", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  private func flush() throws(ZMQError) { try dealers.flush() }
+
+  private func logLinkEvents() {
+    for event in dealers.takeEvents() {
+      switch event.event {
+      case .welcomed(let gatewayID, let version):
+        logger.notice(
+          "gateway welcomed us", metadata: ["gateway": "\(gatewayID)", "version": "\(version)"])
+      case .silent(let gatewayID):
+        logger.warning("gateway fell silent", metadata: ["gateway": "\(gatewayID)"])
+      case .forgotten: logger.info("gateway asks for a greeting")
+      case .versionMismatch: logger.error("gateway speaks no version of ours")
+      }
+    }
+  }
+}

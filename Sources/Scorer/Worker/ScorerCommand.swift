@@ -1,0 +1,29 @@
+import ArgumentParser
+import Domain
+import Logging
+import Settings
+import Telemetry
+
+@main
+struct ScorerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "poolhub-scorer",
+    abstract: "Answers matches for the pool's gateways from an index of all live miners.",
+    discussion: "Configured by the environment; .env.example lists every key.",
+    version: Version.current)
+
+  @Flag(help: "Only check the configuration: say what is wrong in one line, or that it is fine.")
+  var checkConfig = false
+
+  func run() async throws {
+    let settings = try await loadSettings(named: "poolhub-scorer") { try ScorerSettings($0) }
+    if checkConfig { return print("the configuration is fine") }
+    bootstrapLogging(
+      level: settings.common.logLevel, format: settings.common.logFormat,
+      fields: ["scorer": "\(settings.scorerID)"])
+    let logger = Logger(label: "poolhub-scorer")
+    logger.notice("starting", metadata: ["version": "\(Version.current)"])
+    try await ScorerProcess(settings: settings, logger: logger).run()
+    logger.notice("stopped")
+  }
+}

@@ -1,0 +1,174 @@
+/// Writes JSON bytes straight out, for answers whose shape is known. Commas are its own affair.
+///
+///     var json = JSONWriter()
+///     json.object { $0.field("status", "ok"); $0.field("count", 3) }
+package struct JSONWriter {
+  package private(set) var bytes: [UInt8]
+  private var needsComma = false
+
+  package init(capacity: Int = 512) {
+    bytes = []
+    bytes.reserveCapacity(capacity)
+  }
+
+  /// An object as a value: of the document, or of an array.
+  package mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows {
+    try nested(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
+  }
+
+  package mutating func array(_ body: (inout JSONWriter) throws -> Void) rethrows {
+    try nested(UInt8(ascii: "["), UInt8(ascii: "]"), body)
+  }
+
+  package mutating func objectField(
+    _ name: StaticString, _ body: (inout JSONWriter) throws -> Void
+  ) rethrows {
+    writeName(name)
+    try object(body)
+  }
+
+  package mutating func arrayField(
+    _ name: StaticString, _ body: (inout JSONWriter) throws -> Void
+  ) rethrows {
+    writeName(name)
+    try array(body)
+  }
+
+  package mutating func field(_ name: StaticString, _ value: String?) {
+    writeName(name)
+    if let value { self.value(value) } else { null() }
+  }
+
+  package mutating func field(_ name: StaticString, _ value: some BinaryInteger) {
+    writeName(name)
+    self.value(value)
+  }
+
+  package mutating func field(_ name: StaticString, _ value: Bool) {
+    writeName(name)
+    self.value(value)
+  }
+
+  package mutating func field(_ name: StaticString, _ value: Double?) {
+    writeName(name)
+    if let value { self.value(value) } else { null() }
+  }
+
+  package mutating func field(_ name: StaticString, _ values: [String]) {
+    arrayField(name) { json in for value in values { json.value(value) } }
+  }
+
+  /// A number by its own digits.
+  package mutating func field(_ name: StaticString, number text: String) {
+    writeName(name)
+    number(text)
+  }
+
+  package mutating func field(_ name: StaticString, value: JSONValue) {
+    writeName(name)
+    self.value(value)
+  }
+
+  /// A member whose name is not known beforehand.
+  package mutating func field(named name: String, _ body: (inout JSONWriter) -> Void) {
+    comma()
+    writeString(name)
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+    body(&self)
+  }
+
+  package mutating func value(_ text: String) {
+    comma()
+    writeString(text)
+  }
+
+  package mutating func value(_ value: some BinaryInteger) { number(String(value)) }
+
+  package mutating func value(_ value: Bool) { number(value ? "true" : "false") }
+
+  /// The shortest digits that read back as `value`; whole numbers without a fraction; null when not finite.
+  package mutating func value(_ value: Double) {
+    guard value.isFinite else { return null() }
+    if value.rounded() == value, abs(value) < 1e15 {
+      number(String(Int64(value)))
+    } else {
+      number(value.description)
+    }
+  }
+
+  package mutating func null() { number("null") }
+
+  package mutating func number(_ text: String) {
+    comma()
+    bytes.append(contentsOf: text.utf8)
+  }
+
+  package mutating func value(_ value: JSONValue) {
+    switch value {
+    case .null: null()
+    case .bool(let value): self.value(value)
+    case .number(let text): number(text)
+    case .string(let text): self.value(text)
+    case .array(let items): array { json in for item in items { json.value(item) } }
+    case .object(let object):
+      self.object { json in
+        for member in object.members { json.field(named: member.name) { $0.value(member.value) } }
+      }
+    }
+  }
+
+  private mutating func nested(
+    _ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) throws -> Void
+  ) rethrows {
+    comma()
+    bytes.append(opening)
+    needsComma = false
+    try body(&self)
+    bytes.append(closing)
+    needsComma = true
+  }
+
+  private mutating func writeName(_ name: StaticString) {
+    comma()
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    bytes.append(UInt8(ascii: "\""))
+    bytes.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  private mutating func comma() {
+    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    needsComma = true
+  }
+
+  private mutating func writeString(_ text: String) {
+    bytes.append(UInt8(ascii: "\""))
+    var text = text
+    text.withUTF8 { utf8 in
+      if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+        bytes.append(contentsOf: utf8)
+      } else {
+        for byte in utf8 { writeEscaped(byte) }
+      }
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  private mutating func writeEscaped(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"):
+      bytes.append(UInt8(ascii: "\\"))
+      bytes.append(byte)
+    case 0x0A: bytes.append(contentsOf: "\\n".utf8)
+    case 0x0D: bytes.append(contentsOf: "\\r".utf8)
+    case 0x09: bytes.append(contentsOf: "\\t".utf8)
+    case 0..<0x20:
+      let digits = String(byte, radix: 16)
+      bytes.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count)).utf8)
+      bytes.append(contentsOf: digits.utf8)
+    default: bytes.append(byte)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import Wire
+
+/// Records for one peer on their way into one frame.
+struct FrameBatch {
+  /// A frame is closed once it holds so many bytes, though it may hold few records.
+  static let softLimitBytes = 128 * 1024
+  /// No record is longer, so no message is longer than both together.
+  static let recordLimitBytes = 512 * 1024
+  /// What the receiving side lets in.
+  static let messageLimitBytes = Int64(softLimitBytes + recordLimitBytes)
+
+  private(set) var bytes: [UInt8] = []
+  /// Of the records inside, for whoever has to be told that they weren't sent.
+  private(set) var requestIDs: [UInt64] = []
+
+  var isEmpty: Bool { requestIDs.isEmpty }
+  var isFull: Bool {
+    requestIDs.count == Record.batchLimit || bytes.count >= Self.softLimitBytes
+  }
+
+  /// - Returns: false when the record is longer than any may be; then nothing is added.
+  mutating func append(_ record: Record) -> Bool {
+    let start = bytes.count
+    RecordCodec.append(record, to: &bytes)
+    if bytes.count - start > Self.recordLimitBytes {
+      bytes.removeLast(bytes.count - start)
+      return false
+    }
+    requestIDs.append(record.requestID)
+    return true
+  }
+
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    requestIDs.removeAll(keepingCapacity: true)
+  }
+}

@@ -1,0 +1,117 @@
+import CZeroMQ
+import Glibc
+
+/// A ROUTER or DEALER. Belongs to the thread that uses it, and closes when it goes out of use.
+package struct ZMQSocket: ~Copyable {
+  package enum Kind: Sendable { case router, dealer }
+
+  /// What became of a message that was handed over for sending.
+  package enum SendOutcome: Equatable, Sendable {
+    case sent
+    /// Its queue is at the limit, or (DEALER) no connection stands.
+    case full
+    /// No such peer is connected (ROUTER).
+    case unreachable
+  }
+
+  let kind: Kind
+  let handle: UnsafeMutableRawPointer
+  private let context: ZMQContext
+  /// Reused for every part received: `zmq_msg_recv` frees what it held before.
+  private let part: UnsafeMutablePointer<zmq_msg_t>
+
+  /// - Throws: when an option is refused or no socket is left (1,023 a context).
+  package static func open(
+    _ kind: Kind, in context: ZMQContext, options: ZMQOptions
+  ) throws(ZMQError) -> ZMQSocket {
+    guard let handle = zmq_socket(context.handle, kind == .router ? ZMQ_ROUTER : ZMQ_DEALER) else {
+      throw ZMQError(call: "zmq_socket")
+    }
+    let socket = ZMQSocket(kind: kind, handle: handle, context: context)
+    try socket.apply(options)
+    return socket
+  }
+
+  private init(kind: Kind, handle: UnsafeMutableRawPointer, context: ZMQContext) {
+    self.kind = kind
+    self.handle = handle
+    self.context = context
+    part = .allocate(capacity: 1)
+    zmq_msg_init(part)
+  }
+
+  deinit {
+    zmq_msg_close(part)
+    part.deallocate()
+    zmq_close(handle)
+  }
+
+  /// - Parameter endpoint: `tcp://address:port`, with `*` for any free port, or `ipc:///path`.
+  package func bind(_ endpoint: String) throws(ZMQError) {
+    if zmq_bind(handle, endpoint) != 0 { throw ZMQError(call: "zmq_bind \(endpoint)") }
+  }
+
+  /// Connects now or whenever something listens there, and again after each loss.
+  package func connect(_ endpoint: String) throws(ZMQError) {
+    if zmq_connect(handle, endpoint) != 0 { throw ZMQError(call: "zmq_connect \(endpoint)") }
+  }
+
+  /// Where the last `bind` ended up, with the port that was found.
+  package func boundEndpoint() throws(ZMQError) -> String {
+    var text = [UInt8](repeating: 0, count: 1_024)
+    var count = text.count
+    if zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &count) != 0 {
+      throw ZMQError(call: "zmq_getsockopt")
+    }
+    return String(decoding: text.prefix(max(0, count - 1)), as: UTF8.self)
+  }
+
+  /// Sends a message of one part without waiting (DEALER).
+  package func send(_ bytes: [UInt8]) throws(ZMQError) -> SendOutcome {
+    try send(bytes, bytes.count, more: false)
+  }
+
+  /// Sends a message of one part to one peer without waiting (ROUTER).
+  package func send(_ bytes: [UInt8], to peer: PeerIdentity) throws(ZMQError) -> SendOutcome {
+    // Only the address can be refused; what follows it is taken, or dropped with its connection.
+    let addressed = try send(peer.bytes, peer.bytes.count, more: true)
+    return addressed == .sent ? try send(bytes, bytes.count, more: false) : addressed
+  }
+
+  private func send(
+    _ start: UnsafePointer<UInt8>, _ count: Int, more: Bool
+  ) throws(ZMQError) -> SendOutcome {
+    let flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)
+    while zmq_send(handle, start, count, flags) < 0 {
+      switch zmq_errno() {
+      case EINTR: continue
+      case EAGAIN: return .full
+      case EHOSTUNREACH: return .unreachable
+      default: throw ZMQError(call: "zmq_send")
+      }
+    }
+    return .sent
+  }
+
+  /// Takes the next message without waiting, calling `body` with each of its parts in order.
+  ///
+  /// The bytes are ZeroMQ's and end with the call.
+  /// - Returns: false when no message waits.
+  package func receive(
+    _ body: (_ part: UnsafeRawBufferPointer, _ index: Int) -> Void
+  ) throws(ZMQError) -> Bool {
+    var index = 0
+    repeat {
+      while zmq_msg_recv(part, handle, ZMQ_DONTWAIT) < 0 {
+        switch zmq_errno() {
+        case EINTR: continue
+        case EAGAIN: return false
+        default: throw ZMQError(call: "zmq_msg_recv")
+        }
+      }
+      body(UnsafeRawBufferPointer(start: zmq_msg_data(part), count: zmq_msg_size(part)), index)
+      index += 1
+    } while zmq_msg_more(part) != 0
+    return true
+  }
+}

@@ -1,0 +1,131 @@
+import Threads
+
+/// What the whole process shares of Redis: one connection on a thread of its own. What callers ask for at
+/// the same time goes in one pipeline. While Redis is away, callers fail at once, but for one that
+/// tries again now and then.
+///
+/// A command may be sent twice when the connection breaks, so each must be fit for that; all of ours are.
+package final class RedisClient: Sendable {
+  /// The most groups of commands in one pipeline.
+  private static let batchLimit = 256
+  /// The most callers that may wait.
+  private static let queueLimit = 16_384
+
+  private let session: RedisSession
+  private let batcher: Batcher<[RedisCommand], [RedisReply]>
+
+  package init(url: RedisURL, timeouts: RedisConnection.Timeouts = RedisConnection.Timeouts()) {
+    let session = RedisSession(url: url, timeouts: timeouts)
+    self.session = session
+    batcher = Batcher(batchLimit: Self.batchLimit, queueLimit: Self.queueLimit) { groups in
+      try await session.exchange(groups).map { .success($0) }
+    }
+  }
+
+  /// Sends all commands in one pipeline, nobody else's between them, and gives their replies in order; a
+  /// refused one as `RedisReply.error`.
+  package func pipeline(_ commands: [RedisCommand]) async throws(RedisError) -> [RedisReply] {
+    if commands.isEmpty { return [] }
+    do {
+      return try await batcher.submit(commands)
+    } catch let error as RedisError {
+      throw error
+    } catch {
+      throw .overloaded
+    }
+  }
+
+  /// Sends one command. A refusal is thrown as `RedisError.server`.
+  package func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {
+    try await pipeline([command])[0].get()
+  }
+
+  package func ping() async throws(RedisError) { _ = try await send(RedisCommand("PING")) }
+
+  /// - Returns: nil while Redis answers, else a short reason.
+  package func check() async -> String? {
+    do throws(RedisError) {
+      try await ping()
+      return nil
+    } catch {
+      return error.description
+    }
+  }
+
+  /// The run id that the server had when we last connected; nil before that, or where we may not ask.
+  package func runID() async -> String? { await session.runID }
+}
+
+/// The connection's owner, on the connection's thread.
+private actor RedisSession {
+  private let url: RedisURL
+  private let timeouts: RedisConnection.Timeouts
+  private let executor = ThreadExecutor(name: "redis")
+  private var connection: RedisConnection?
+  private(set) var runID: String?
+  private var backoff = Backoff(floorMilliseconds: 50, ceilingMilliseconds: 500)
+  private var failure = RedisError.connectionLost("not connected yet")
+  private var nextAttempt: ContinuousClock.Instant?
+
+  nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+  init(url: RedisURL, timeouts: RedisConnection.Timeouts) {
+    self.url = url
+    self.timeouts = timeouts
+  }
+
+  func exchange(_ groups: [[RedisCommand]]) throws(RedisError) -> [[RedisReply]] {
+    let commands = groups.count == 1 ? groups[0] : groups.flatMap { $0 }
+    var replies = try exchange(commands)[...]
+    return groups.map { group in
+      defer { replies = replies.dropFirst(group.count) }
+      return Array(replies.prefix(group.count))
+    }
+  }
+
+  private func exchange(_ commands: [RedisCommand]) throws(RedisError) -> [RedisReply] {
+    let isFresh = try connectIfNeeded()
+    do throws(RedisError) {
+      return try exchangeOnce(commands)
+    } catch {
+      // A server that was restarted since the last command: it may well be back.
+      guard !isFresh, error != .connectionLost("no answer in time") else { throw error }
+      nextAttempt = nil
+      _ = try connectIfNeeded()
+      return try exchangeOnce(commands)
+    }
+  }
+
+  private func exchangeOnce(_ commands: [RedisCommand]) throws(RedisError) -> [RedisReply] {
+    do throws(RedisError) {
+      let replies = try connection?.pipeline(commands) ?? []
+      backoff.reset()
+      return replies
+    } catch {
+      connection = nil
+      giveUp(error)
+      throw error
+    }
+  }
+
+  /// - Returns: whether the connection is a new one.
+  private func connectIfNeeded() throws(RedisError) -> Bool {
+    if connection != nil { return false }
+    if let nextAttempt, ContinuousClock.now < nextAttempt { throw failure }
+    do throws(RedisError) {
+      let made = try RedisConnection.open(url, timeouts: timeouts)
+      runID = made.runID
+      connection = consume made
+      nextAttempt = nil
+      return true
+    } catch {
+      giveUp(error)
+      throw error
+    }
+  }
+
+  private func giveUp(_ error: RedisError) {
+    failure = error
+    nextAttempt = .now + backoff.next(random: .random(in: 0..<1))
+  }
+}

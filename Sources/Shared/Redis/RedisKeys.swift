@@ -1,0 +1,33 @@
+import Domain
+
+/// Every key that the hub has in Redis. They share one hash tag, so that in a Redis Cluster they lie on
+/// one node and a script may touch several of them.
+package struct RedisKeys: Hashable, Sendable {
+  /// The last known status of every miner lies in this many hashes. Never change it.
+  package static let statusShardCount = 64
+
+  /// The stream that carries every change: entries with one field, `payloadField`.
+  package let changeStream: String
+  /// Hash: miner id → milliseconds, before which its session tokens are void.
+  package let revocations: String
+  /// Hashes: miner id → packed `StatusPatch`.
+  package let statusShards: [String]
+
+  package static let payloadField = "c"
+
+  /// - Parameter prefix: the hash tag, without its braces.
+  package init(prefix: String = "poolhub") {
+    changeStream = "{\(prefix)}:changes"
+    revocations = "{\(prefix)}:revocations"
+    statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
+  }
+
+  /// Which of `statusShards` holds this miner: FNV-1a (64 bit) of its id, modulo their number.
+  package static func statusShardIndex(of id: MinerID) -> Int {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in id.text.utf8 {
+      hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+    }
+    return Int(hash % UInt64(statusShardCount))
+  }
+}

@@ -1,0 +1,140 @@
+import Domain
+import Foundation
+
+/// A coordinator's name with one of its secrets.
+package struct NamedSecret: Sendable {
+  package var name: String
+  package var secret: String
+}
+
+/// One of the keys that sign session tokens. The first in the list signs; all of them verify.
+package struct SigningKey: Sendable {
+  package var id: String
+  /// At least 32 bytes.
+  package var secret: [UInt8]
+
+  package init(id: String, secret: [UInt8]) {
+    self.id = id
+    self.secret = secret
+  }
+}
+
+/// Everything that a gateway is told at its start.
+package struct GatewaySettings: Sendable {
+  package enum Registration: String, CaseIterable, Sendable { case open, keyed }
+
+  package var common: CommonSettings
+  /// POOLHUB_GATEWAY_ID=gateway-PORT: names it to scorers and other gateways.
+  package var gatewayID: String
+  /// POOLHUB_BIND=127.0.0.1
+  package var bindAddress: String
+  /// POOLHUB_PORT=8203
+  package var port: Int
+  /// POOLHUB_COORDINATOR_SECRETS=name:secret,… or POOLHUB_COORDINATOR_SHARED_SECRET for just one.
+  package var coordinators: [NamedSecret]
+  /// POOLHUB_ADMIN_SECRET
+  package var adminSecret: String
+  /// POOLHUB_SESSION_SIGNING_KEYS=id:base64,…
+  package var signingKeys: [SigningKey]
+  /// POOLHUB_REGISTRATION=open|keyed
+  package var registration: Registration
+  /// POOLHUB_SESSION_TTL_SEC=3600
+  package var sessionSeconds: Int
+  /// POOLHUB_HEARTBEATS_PER_SEC=20000: beyond this the fleet is told to speak less often.
+  package var heartbeatsPerSecond: Int
+  /// POOLHUB_HEARTBEAT_FLUSH_MS=20: how long heartbeats are gathered before they are written.
+  package var heartbeatFlushMilliseconds: Int
+  /// POOLHUB_SCORER_BIND=tcp://127.0.0.1:8204
+  package var scorerBind: String
+  /// POOLHUB_SCORER_IN_FLIGHT=256: requests that one scorer may be working on.
+  package var inFlightLimit: Int
+  /// POOLHUB_SCORER_QUEUE=4096: requests that may wait for a scorer.
+  package var queueLimit: Int
+
+  package init(_ reader: SettingsReader) throws(SettingsError) {
+    common = try CommonSettings(reader)
+    bindAddress = reader.text("POOLHUB_BIND") ?? "127.0.0.1"
+    port = try reader.integer("POOLHUB_PORT", default: 8203, in: 0...65_535)
+    gatewayID = reader.text("POOLHUB_GATEWAY_ID") ?? "gateway-\(port)"
+    coordinators = try reader.coordinators()
+    adminSecret = try reader.secret("POOLHUB_ADMIN_SECRET")
+    signingKeys = try reader.signingKeys("POOLHUB_SESSION_SIGNING_KEYS")
+    registration = try reader.choice("POOLHUB_REGISTRATION", default: Registration.open)
+    sessionSeconds = try reader.integer("POOLHUB_SESSION_TTL_SEC", default: 3_600, in: 1...2_592_000)
+    heartbeatsPerSecond = try reader.integer(
+      "POOLHUB_HEARTBEATS_PER_SEC", default: 20_000, in: 1...10_000_000)
+    heartbeatFlushMilliseconds = try reader.integer(
+      "POOLHUB_HEARTBEAT_FLUSH_MS", default: 20, in: 1...1_000)
+    scorerBind = try reader.endpoint(
+      reader.text("POOLHUB_SCORER_BIND") ?? "tcp://127.0.0.1:8204", key: "POOLHUB_SCORER_BIND")
+    inFlightLimit = try reader.integer("POOLHUB_SCORER_IN_FLIGHT", default: 256, in: 1...65_536)
+    queueLimit = try reader.integer("POOLHUB_SCORER_QUEUE", default: 4_096, in: 1...1_000_000)
+  }
+}
+
+extension SettingsReader {
+  static let secretByteCount = 8...512
+
+  fileprivate func secret(_ key: String) throws(SettingsError) -> String {
+    let mend = "set it to at least 16 random characters, like the output of `openssl rand -hex 24`"
+    let value = try required(key, mend: mend, isSecret: true)
+    guard Self.secretByteCount.contains(value.utf8.count) else {
+      throw SettingsError(key: key, fault: "is not 8 to 512 bytes long", mend: mend)
+    }
+    return value
+  }
+
+  fileprivate func coordinators() throws(SettingsError) -> [NamedSecret] {
+    let key = "POOLHUB_COORDINATOR_SECRETS"
+    var secrets: [NamedSecret] = []
+    let mend = "set it like \(key)=main:SECRET with a secret of 8 to 512 bytes"
+    let entries = (text(key, isSecret: true) ?? "").split(separator: ",")
+    for entry in entries {
+      let parts = entry.split(separator: ":", maxSplits: 1).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+      guard parts.count == 2, (1...Limits.nameBytes).contains(parts[0].utf8.count),
+        Self.secretByteCount.contains(parts[1].utf8.count)
+      else { throw SettingsError(key: key, fault: "has an entry that is not name:secret", mend: mend) }
+      secrets.append(NamedSecret(name: parts[0], secret: parts[1]))
+    }
+    if text("POOLHUB_COORDINATOR_SHARED_SECRET", isSecret: true) != nil {
+      secrets.append(
+        NamedSecret(name: "default", secret: try secret("POOLHUB_COORDINATOR_SHARED_SECRET")))
+    }
+    if secrets.isEmpty { throw SettingsError(key: key, fault: "is missing", mend: mend) }
+    for (name, own) in Dictionary(grouping: secrets, by: \.name) where own.count > 2 {
+      throw SettingsError(
+        key: key, fault: "gives \(name) more than two secrets", mend: "keep the old and the new one")
+    }
+    if Set(secrets.map(\.secret)).count < secrets.count {
+      throw SettingsError(
+        key: key, fault: "gives one secret twice", mend: "give every coordinator a secret of its own")
+    }
+    return secrets
+  }
+
+  fileprivate func signingKeys(_ key: String) throws(SettingsError) -> [SigningKey] {
+    let mend = "set it like \(key)=k1:$(openssl rand -base64 32)"
+    var keys: [SigningKey] = []
+    for entry in try required(key, mend: mend, isSecret: true).split(separator: ",") {
+      let parts = entry.split(separator: ":", maxSplits: 1).map {
+        $0.trimmingCharacters(in: .whitespaces)
+      }
+      guard parts.count == 2, (1...16).contains(parts[0].utf8.count),
+        parts[0].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber) }),
+        let secret = Data(base64Encoded: parts[1])
+      else {
+        throw SettingsError(key: key, fault: "has an entry that is not id:base64", mend: mend)
+      }
+      guard secret.count >= 32 else {
+        throw SettingsError(key: key, fault: "has a key of fewer than 32 bytes", mend: mend)
+      }
+      keys.append(SigningKey(id: parts[0], secret: Array(secret)))
+    }
+    if Set(keys.map(\.id)).count < keys.count {
+      throw SettingsError(key: key, fault: "names one key id twice", mend: mend)
+    }
+    return keys
+  }
+}

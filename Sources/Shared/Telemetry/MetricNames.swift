@@ -1,0 +1,101 @@
+/// The one place where metrics get their names, help texts and buckets. Labels are named in the help.
+extension Metric {
+  // Miners and what they send.
+  package static let minersOnline = gauge(
+    "poolhub_miners_online", "Miners within their lease, by region.")
+  package static let heartbeats = counter(
+    "poolhub_heartbeats_total", "Signs of life taken in, by the way they came (transport).")
+  package static let webSockets = gauge("poolhub_websockets", "Open miner WebSockets.")
+  package static let webSocketClosures = counter(
+    "poolhub_websocket_closures_total", "Ended miner WebSockets, by close code.")
+
+  package static let registrations = counter(
+    "poolhub_registrations_total", "Registrations, by whether the miner was new (created).")
+
+  // Matches.
+  package static let matchRequests = counter(
+    "poolhub_match_requests_total", "Answered match requests, by outcome.")
+  package static let matchCandidates = counter(
+    "poolhub_match_candidates_total", "Candidates returned by matches.")
+  package static let matchFailures = counter(
+    "poolhub_match_failures_total", "Matches that no scorer answered in time.")
+  package static let matchRejections = counter(
+    "poolhub_match_rejections_total",
+    "Miners that a match turned down, by reason, where the match counted them.")
+  package static let matchLatency = histogram(
+    "poolhub_match_latency_seconds", "From a match request's body to its answer.")
+  package static let matchRetries = counter(
+    "poolhub_match_retries_total", "Matches moved to another scorer.")
+
+  // Feedback.
+  package static let feedback = counter(
+    "poolhub_feedback_total", "Feedback recorded, by outcome.")
+  package static let feedbackDuplicates = counter(
+    "poolhub_feedback_duplicates_total", "Feedback that was recorded before.")
+  package static let feedbackLatency = histogram(
+    "poolhub_feedback_latency_seconds", "From a feedback's arrival to its commit.")
+
+  // Scorers, as a gateway sees them, by scorer.
+  package static let scorerUp = gauge(
+    "poolhub_scorer_up", "1 while the scorer is connected, by scorer.")
+  package static let scorerReady = gauge(
+    "poolhub_scorer_ready", "1 while the scorer takes requests, by scorer.")
+  package static let scorerInFlight = gauge(
+    "poolhub_scorer_in_flight", "Requests sent and not answered yet, by scorer.")
+  package static let scorerAnswers = counter(
+    "poolhub_scorer_answers_total", "Answers received, by scorer.")
+  package static let scorerLag = gauge(
+    "poolhub_scorer_lag_seconds", "Age of the last change that the scorer applied, by scorer.")
+  package static let scorerMinersOnline = gauge(
+    "poolhub_scorer_miners_online", "Miners online in the scorer's registry, by scorer.")
+  package static let registryLag = gauge(
+    "poolhub_registry_lag_seconds", "How far the freshest scorer's registry is behind.")
+
+  // The change stream's writer.
+  package static let changeFlushes = counter(
+    "poolhub_change_flushes_total", "Batches appended to the change stream.")
+  package static let changeEntries = counter(
+    "poolhub_change_entries_total", "Entries appended to the change stream.")
+  package static let changesWritten = counter(
+    "poolhub_changes_total", "Changes appended to the change stream.")
+  package static let changesPending = gauge(
+    "poolhub_changes_pending", "Changes waiting for the change stream.")
+  package static let changeFailures = counter(
+    "poolhub_change_failures_total", "Batches that the change stream didn't take.")
+
+  // HTTP.
+  package static let httpRequests = counter(
+    "poolhub_http_requests_total", "HTTP requests, by route and status class.")
+  package static let httpLatency = histogram(
+    "poolhub_http_request_seconds", "From an HTTP request's head to its answer, by route.")
+
+  // The processes themselves.
+  package static let limitHits = counter(
+    "poolhub_limit_hits_total", "Times that a limit refused or dropped something, by limit.")
+  package static let droppedSeries = counter(
+    "poolhub_telemetry_dropped_series_total",
+    "Label sets left out because their metric has too many.")
+  package static let buildInfo = gauge(
+    "poolhub_build_info", "1, with the running version and process as labels.")
+  package static let processResidentMemory = gauge(
+    "process_resident_memory_bytes", "Resident memory.")
+  package static let processOpenFiles = gauge("process_open_fds", "Open file descriptors.")
+  package static let processFileLimit = gauge(
+    "process_max_fds", "The most file descriptors that may be open.")
+  package static let processCPU = counter(
+    "process_cpu_seconds_total", "CPU time, user and system.")
+  package static let processStart = gauge(
+    "process_start_time_seconds", "When the process started, in seconds since 1970.")
+
+  package static let all: [Metric] = [
+    minersOnline, heartbeats, webSockets, webSocketClosures, registrations,
+    matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
+    feedback, feedbackDuplicates, feedbackLatency,
+    scorerUp, scorerReady, scorerInFlight, scorerAnswers, scorerLag, scorerMinersOnline,
+    registryLag,
+    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures,
+    httpRequests, httpLatency,
+    limitHits, droppedSeries, buildInfo,
+    processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
+  ]
+}

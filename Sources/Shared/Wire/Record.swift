@@ -1,0 +1,147 @@
+import Domain
+
+/// One message between a gateway and a scorer, with its header. One ZeroMQ frame carries 1 to 64 of
+/// them back to back.
+///
+/// The header, little-endian: magic u32 "PHUB" · version u8 · kind u8 · flags u16 (0) · request id u64 ·
+/// time left u32 µs · payload length u32 · stream id u64 ms, u64 sequence; 40 bytes, then the payload.
+package struct Record: Equatable, Sendable {
+  package static let headerByteCount = 40
+  package static let magic: UInt32 = 0x4255_4850
+  /// What this build speaks. A neighbour one version away is understood: payloads only ever grow at
+  /// their end, readers give absent fields their default and skip what they don't know.
+  package static let currentVersion: UInt8 = 1
+  package static let spokenVersions: ClosedRange<UInt8> = 1...2
+  package static let batchLimit = 64
+
+  package var version: UInt8
+  package var requestID: UInt64
+  /// How long the asker still waits; 0: no limit. A span, not a moment: clocks of hosts differ.
+  package var budgetMicroseconds: UInt32
+  /// Of a request: what must have been applied before it is answered. Of a reply or beat: what was
+  /// applied, or for feedback the entry that holds its change.
+  package var streamID: StreamID
+  package var message: Message
+
+  package init(
+    version: UInt8 = Record.currentVersion, requestID: UInt64 = 0, budgetMicroseconds: UInt32 = 0,
+    streamID: StreamID = .zero, message: Message
+  ) {
+    self.version = version
+    self.requestID = requestID
+    self.budgetMicroseconds = budgetMicroseconds
+    self.streamID = streamID
+    self.message = message
+  }
+}
+
+/// What gateways and scorers say to each other. The numbers are in `Message.kind`.
+package enum Message: Equatable, Sendable {
+  /// Scorer to gateway, first and until welcomed.
+  case hello(Hello)
+  /// Gateway to scorer, in answer.
+  case welcome(Welcome)
+  /// Both ways, several times a second.
+  case beat(Beat)
+  /// Scorer to gateway: nothing more, please; what I have I still answer.
+  case goodbye
+  case matchRequest(MatchQuery)
+  case matchReply(MatchAnswer)
+  case feedbackRequest(FeedbackReport)
+  case feedbackReply(FeedbackReceipt)
+  case failure(Failure)
+  /// Of a kind that a newer neighbour knows and this build does not.
+  case unknown(kind: UInt8)
+}
+
+package struct Hello: Equatable, Sendable {
+  package var scorerID: String
+  package var minVersion: UInt8
+  package var maxVersion: UInt8
+
+  package init(
+    scorerID: String, minVersion: UInt8 = Record.spokenVersions.lowerBound,
+    maxVersion: UInt8 = Record.currentVersion
+  ) {
+    self.scorerID = scorerID
+    self.minVersion = minVersion
+    self.maxVersion = maxVersion
+  }
+}
+
+package struct Welcome: Equatable, Sendable {
+  package var gatewayID: String
+  /// The version both will speak.
+  package var version: UInt8
+
+  package init(gatewayID: String, version: UInt8) {
+    self.gatewayID = gatewayID
+    self.version = version
+  }
+}
+
+/// A sign of life; a scorer's also says how it is doing. A gateway's says nothing more.
+package struct Beat: Equatable, Sendable {
+  package struct Region: Equatable, Sendable {
+    package var name: String
+    package var online: UInt32
+    package init(name: String, online: UInt32) {
+      self.name = name
+      self.online = online
+    }
+  }
+
+  /// The most regions that one beat names, the largest first.
+  package static let regionLimit = 256
+
+  /// It has loaded its first snapshot and answers matches.
+  package var isReady = false
+  /// How old the newest applied stream entry was when applied, or how long the stream is out of reach.
+  package var lagMilliseconds: UInt32 = 0
+  /// Matches answered since it started.
+  package var answers: UInt64 = 0
+  /// Registered at all, in the live registry, online.
+  package var knownMiners: UInt32 = 0
+  package var liveMiners: UInt32 = 0
+  package var onlineMiners: UInt32 = 0
+  /// Over online miners that gave one; nil when none did.
+  package var avgLatencyMilliseconds: Double?
+  package var isStreamReachable = false
+  package var regions: [Region] = []
+
+  package init() {}
+}
+
+package struct Failure: Equatable, Sendable {
+  package enum Code: UInt8, Sendable {
+    case deadlinePassed = 1
+    case overloaded
+    case notReady
+    case unknownMiner
+    case keyReused
+    case storeUnavailable
+    case badRequest
+    case faulty
+  }
+  package var code: Code
+
+  package init(_ code: Code) { self.code = code }
+}
+
+extension Message {
+  /// The header's kind byte. Never renumber.
+  package var kind: UInt8 {
+    switch self {
+    case .hello: 1
+    case .welcome: 2
+    case .beat: 3
+    case .goodbye: 4
+    case .matchRequest: 5
+    case .matchReply: 6
+    case .feedbackRequest: 7
+    case .feedbackReply: 8
+    case .failure: 9
+    case .unknown(let kind): kind
+    }
+  }
+}

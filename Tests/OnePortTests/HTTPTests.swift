@@ -1,0 +1,179 @@
+import NIOCore
+import Testing
+
+@testable import OnePort
+
+@Suite("Ordinary requests on the shared port", .timeLimit(.minutes(1)))
+struct HTTPTests {
+  @Test("A GET and a POST with a body are answered, on one kept-alive connection")
+  func keepAlive() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send("GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+      #expect(try await client.readResponse().body == "hello")
+      try await client.send(
+        "POST /echo HTTP/1.1\r\nHost: hub\r\nContent-Length: 4\r\n\r\nbody")
+      let echo = try await client.readResponse()
+      #expect(echo.status == 200)
+      #expect(echo.body == "body")
+      try await client.send("HEAD / HTTP/1.1\r\nHost: hub\r\n\r\n")
+      let head = try await client.readResponse(isHead: true)
+      #expect(head.headers["content-length"] == "5")
+      try await client.send("GET /nowhere HTTP/1.1\r\nHost: hub\r\n\r\n")
+      #expect(try await client.readResponse().status == 404)
+    }
+  }
+
+  @Test("A request that comes byte by byte, with a chunked body, is read as one")
+  func slowBytes() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      let request =
+        "POST /echo HTTP/1.1\r\nHost: hub\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+      for byte in request.utf8 { try await client.send([byte]) }
+      #expect(try await client.readResponse().body == "abcde")
+    }
+  }
+
+  @Test("Three pipelined requests are answered in order")
+  func pipelining() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      let requests = (1...3).map { "GET /numbers/\($0) HTTP/1.1\r\nHost: hub\r\n\r\n" }
+      try await client.send(requests.joined())
+      for number in 1...3 { #expect(try await client.readResponse().body == "\(number)") }
+    }
+  }
+
+  @Test("A client that closes its sending side still gets its answer")
+  func halfClosed() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send("GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+      try await client.channel.close(mode: .output)
+      #expect(await client.readToEnd().hasSuffix("hello"))
+    }
+  }
+
+  @Test("Expect: 100-continue is told to go on before its body is sent")
+  func expectContinue() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send(
+        "POST /echo HTTP/1.1\r\nHost: hub\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+      #expect(try await client.readResponse().status == 100)
+      try await client.send("ok")
+      #expect(try await client.readResponse().body == "ok")
+    }
+  }
+
+  @Test("An upgrade that isn't taken is answered as an ordinary request, and said to be the last")
+  func unknownUpgrade() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send(
+        "POST /echo HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+          + "Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+          + "Content-Length: 4\r\n\r\nbody")
+      let answer = try await client.readResponse()
+      #expect(answer.status == 200)
+      #expect(answer.body == "body")
+      #expect(answer.headers["connection"] == "close")
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test("An upgrade on a later request is answered by its route, and said to be the last")
+  func lateUpgrade() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send("GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+      let first = try await client.readResponse()
+      #expect(first.headers["connection"] == nil)
+      try await client.sendHandshake()
+      let second = try await client.readResponse()
+      #expect(second.status == 426)
+      #expect(second.headers["connection"] == "close")
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test(
+    "What isn't HTTP gets 400 and the connection's end",
+    arguments: [
+      "\u{16}\u{3}\u{1}\u{0}garbage\r\n\r\n", "GET / SPDY/9\r\n\r\n", "BREW / HTTP/1.1\r\n\r\n",
+      "GET / HTTP/1.1\r\nno colon\r\n\r\n", "POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+    ])
+  func malformed(request: String) async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send(request)
+      let answer = try await client.readResponse()
+      #expect(answer.status == 400)
+      #expect(answer.headers["content-type"] == "application/problem+json")
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test("Garbage after a good request gets 400 after that request's answer")
+  func malformedLater() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send("GET / HTTP/1.1\r\nHost: hub\r\n\r\n\u{1}\u{2}\u{3}\r\n\r\n")
+      #expect(try await client.readResponse().body == "hello")
+      #expect(try await client.readResponse().status == 400)
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test("A head over the limit gets 431")
+  func largeHead() async throws {
+    try await TestServer.run { server in
+      let client = try await RawClient.connect(port: server.port)
+      let value = String(repeating: "x", count: 17 * 1024)
+      try await client.send("GET / HTTP/1.1\r\nHost: hub\r\nX-Large: \(value)\r\n\r\n")
+      #expect(try await client.readResponse().status == 431)
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test("A connection that doesn't finish its first request head in time is closed")
+  func slowHead() async throws {
+    var configuration = OnePortConfiguration()
+    configuration.handshakeTimeout = .milliseconds(100)
+    try await TestServer.run(configuration: configuration) { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send("GET / HTTP/1.1\r\nHost: h")
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test("An idle kept-alive connection is closed after its timeout, also with half a head sent")
+  func idle() async throws {
+    var configuration = OnePortConfiguration()
+    configuration.idleTimeout = .milliseconds(100)
+    try await TestServer.run(configuration: configuration) { server in
+      let client = try await RawClient.connect(port: server.port)
+      try await client.send("GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
+      #expect(try await client.readResponse().status == 200)
+      try await client.send("GET / HTTP/1.1\r\nHost: h")
+      #expect(await client.readToEnd() == "")
+    }
+  }
+
+  @Test("A stopping server finishes the request in progress and closes idle connections")
+  func graceful() async throws {
+    try await TestServer.run { server in
+      let silent = try await RawClient.connect(port: server.port)
+      let busy = try await RawClient.connect(port: server.port)
+      try await busy.send("GET /slow HTTP/1.1\r\nHost: hub\r\n\r\n")
+      await server.latch.waitForArrival()
+      await server.stop()
+      #expect(await silent.readToEnd() == "")
+      server.latch.open()
+      #expect(try await busy.readResponse().body == "slow")
+      #expect(await busy.readToEnd() == "")
+    }
+  }
+}

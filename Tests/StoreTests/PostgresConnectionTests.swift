@@ -1,0 +1,165 @@
+import Domain
+import Postgres
+import Testing
+
+@Suite("A PostgreSQL connection")
+struct PostgresConnectionTests {
+  @Test("Values of every type come back as they went in, to the bit")
+  func roundTrip() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    let row = try #require(
+      try connection.execute(
+        "SELECT $1, $2, $3, $4, $5, $6, $7::text[], $8::text[], $9, $10, $11, $12, 7::int2, 8::int4",
+        [
+          .bool(true), .int(.min), .double(-0.0), .text(""), .bytes([]),
+          .timestamp(Timestamp(milliseconds: 1_700_000_000_123)),
+          .texts(["", "a\"{},\\", "Żółć 🦊"]), .texts([]), .double(.infinity), .double(.nan),
+          .timestamp(Timestamp(milliseconds: -1)), .bytes([0, 255, 0]),
+        ]
+      ).first)
+    #expect(try row.bool(0))
+    #expect(try row.int(1) == .min)
+    #expect(try row.double(2).bitPattern == (-0.0).bitPattern)
+    #expect(try row.text(3) == "")
+    #expect(try row.bytes(4) == [])
+    #expect(try row.timestamp(5) == Timestamp(milliseconds: 1_700_000_000_123))
+    #expect(try row.texts(6) == ["", "a\"{},\\", "Żółć 🦊"])
+    #expect(try row.texts(7) == [])
+    #expect(try row.double(8) == .infinity)
+    #expect(try row.double(9).isNaN)
+    #expect(try row.timestamp(10) == Timestamp(milliseconds: -1))
+    #expect(try row.bytes(11) == [0, 255, 0])
+    #expect(try row.int(12) == 7)
+    #expect(try row.int(13) == 8)
+  }
+
+  @Test("Arrays with NULLs reach the server whole")
+  func arrays() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    let result = try connection.execute(
+      "SELECT * FROM unnest($1::int8[], $2::float8[], $3::text[], $4::bytea[], $5::timestamptz[])",
+      [
+        .ints([1, nil]), .doubles([nil, 2.5]), .texts(["x", nil]), .byteStrings([[1], []]),
+        .timestamps([Timestamp(milliseconds: 5), Timestamp(milliseconds: 6)]),
+      ])
+    let rows = Array(result.rows)
+    #expect(rows.count == 2)
+    #expect(try rows.map { try $0.optionalInt(0) } == [1, nil])
+    #expect(try rows.map { try $0.optionalDouble(1) } == [nil, 2.5])
+    #expect(rows.map { $0.optionalText(2) } == ["x", nil])
+    #expect(rows.map { $0.optionalBytes(3) } == [[1], []])
+    #expect(try rows.map { try $0.timestamp(4).milliseconds } == [5, 6])
+  }
+
+  @Test("Typed NULLs are NULL, and reading one where a value is due is an error, not a crash")
+  func nulls() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    let row = try #require(
+      try connection.execute(
+        "SELECT $1, $2, $3, $4, $5", [.int(nil), .text(nil), .double(nil), .bytes(nil), .bool(nil)]
+      ).first)
+    #expect(try row.optionalInt(0) == nil)
+    #expect(row.optionalText(1) == nil)
+    #expect(throws: PostgresError.self) { try row.int(0) }
+    #expect(throws: PostgresError.self) { try row.text(1) }
+    #expect(throws: PostgresError.self) { try row.bool(4) }
+    #expect(throws: PostgresError.self) { try row.int(99) }
+    #expect(throws: PostgresError.self) { try row.texts(0) }
+  }
+
+  @Test("Times out of the database's range become its ends")
+  func extremeTimes() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    for milliseconds in [Int64.min, .max] {
+      let row = try connection.execute(
+        "SELECT $1", [.timestamp(Timestamp(milliseconds: milliseconds))]
+      ).first
+      let answer = try #require(row).timestamp(0)
+      #expect((answer.milliseconds < 0) == (milliseconds < 0))
+    }
+  }
+
+  @Test("A text with a NUL is refused, and the connection lives on")
+  func nul() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    do {
+      try connection.execute("SELECT $1", [.text("a\0b")])
+      Issue.record("it was taken")
+    } catch {
+      #expect(error.sqlState == "22021")
+      #expect(!error.isUnavailable && !error.isConnectionLost)
+    }
+    #expect(try connection.execute("SELECT $1", [.text("fine")]).first?.text(0) == "fine")
+  }
+
+  @Test("An error tells its state; a transaction that throws leaves nothing behind")
+  func rollback() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    try connection.executeScript("CREATE TABLE t (n bigint PRIMARY KEY); INSERT INTO t VALUES (1)")
+    do {
+      try connection.inTransaction { connection in
+        try connection.execute("INSERT INTO t VALUES ($1)", [.int(2)])
+        try connection.execute("INSERT INTO t VALUES ($1)", [.int(1)])
+      }
+      Issue.record("a duplicate was stored")
+    } catch let error as PostgresError {
+      #expect(error.sqlState == "23505")
+    }
+    #expect(try connection.execute("SELECT count(*) FROM t").first?.int(0) == 1)
+    try connection.inTransaction { try $0.execute("INSERT INTO t VALUES (3)") }
+    #expect(try connection.execute("SELECT count(*) FROM t").first?.int(0) == 2)
+  }
+
+  @Test("More different statements than are kept prepared still run")
+  func manyStatements() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    for round in 1...2 {
+      for number in 0..<(PostgresConnection.preparedLimit + 20) {
+        let row = try connection.execute("SELECT \(number) + $1", [.int(Int64(round))]).first
+        #expect(try row?.int(0) == Int64(number + round))
+      }
+    }
+  }
+
+  @Test("The same statement with values of another type is another statement")
+  func retyped() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    #expect(try connection.execute("SELECT $1", [.int(1)]).first?.int(0) == 1)
+    #expect(try connection.execute("SELECT $1", [.text("x")]).first?.text(0) == "x")
+  }
+
+  @Test("A statement that takes too long is cancelled")
+  func statementTimeout() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn, statementTimeout: .milliseconds(50))
+    do {
+      try connection.execute("SELECT pg_sleep(60)")
+      Issue.record("it slept")
+    } catch {
+      #expect(error.sqlState == "57014")
+      #expect(error.isUnavailable && !error.isConnectionLost)
+    }
+    #expect(try connection.execute("SELECT 1").rowCount == 1)
+  }
+
+  @Test(
+    "A server that isn't there is an error at once",
+    arguments: ["host=/nonexistent", "host=127.0.0.1 port=1", "postgresql://127.0.0.1:1/x", "nonsense"])
+  func unreachable(dsn: String) {
+    do {
+      _ = try PostgresConnection.open(dsn: dsn)
+      Issue.record("it connected")
+    } catch {
+      #expect(error.isUnavailable)
+      #expect(error.shortReason == "cannot connect")
+    }
+  }
+}

@@ -1,0 +1,121 @@
+-- The whole schema as it stands after all migrations, to be read. A test holds it against them.
+
+CREATE SCHEMA poolhub;
+
+CREATE TABLE poolhub.schema_migrations (
+  number integer PRIMARY KEY,
+  name text NOT NULL,
+  -- Of the file, in hexadecimal.
+  sha256 text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Who offers work: profiles, their keys, what operators say of their prices, and changes on their way to
+-- the change stream.
+
+CREATE TABLE poolhub.miners (
+  miner_id text COLLATE "C" PRIMARY KEY CHECK (octet_length(miner_id) BETWEEN 1 AND 64),
+  -- Grows by one with each change of the miner's record.
+  version bigint NOT NULL CHECK (version > 0),
+  addr text NOT NULL,
+  proto text NOT NULL,
+  region text NOT NULL,
+  gpu_name text NOT NULL,
+  gpu_count integer NOT NULL,
+  gpu_vram_gb double precision NOT NULL,
+  ram_gb double precision NOT NULL,
+  cpu_cores integer NOT NULL,
+  max_parallel integer NOT NULL CHECK (max_parallel >= 1),
+  -- Of 10^-8 tokens, for a thousand seconds.
+  price_units bigint NOT NULL CHECK (price_units >= 0),
+  accel text[] NOT NULL,
+  tags text[] NOT NULL,
+  capabilities text[] NOT NULL,
+  wallet_address text,
+  chain_id text,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL
+);
+
+CREATE INDEX miners_by_region ON poolhub.miners (region, miner_id);
+
+CREATE TABLE poolhub.api_keys (
+  -- SHA-256 of the key; the key itself is stored nowhere.
+  key_hash bytea PRIMARY KEY CHECK (octet_length(key_hash) = 32),
+  miner_id text COLLATE "C" NOT NULL REFERENCES poolhub.miners ON DELETE CASCADE,
+  created_at timestamptz NOT NULL,
+  revoked_at timestamptz
+);
+
+CREATE INDEX api_keys_by_miner ON poolhub.api_keys (miner_id);
+
+CREATE TABLE poolhub.price_overrides (
+  miner_id text COLLATE "C" PRIMARY KEY REFERENCES poolhub.miners ON DELETE CASCADE,
+  price_units bigint NOT NULL CHECK (price_units >= 0),
+  reason text NOT NULL,
+  -- NULL: until it is taken back.
+  expires_at timestamptz,
+  created_at timestamptz NOT NULL
+);
+
+CREATE TABLE poolhub.outbox (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  -- Packed changes, as the change stream carries them.
+  payload bytea NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- What coordinators say of miners' work, and what follows from it.
+
+CREATE TABLE poolhub.feedback (
+  -- Grows in commit order among the rows of one miner.
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  coordinator text COLLATE "C" NOT NULL,
+  job_id text COLLATE "C" NOT NULL,
+  miner_id text COLLATE "C" NOT NULL,
+  outcome text NOT NULL CHECK (outcome IN ('accepted', 'rejected', 'failed', 'completed')),
+  latency_ms double precision,
+  fail_code text,
+  tokens_spent bigint,
+  -- The evidence that it added: good for 'completed', bad for 'failed' and 'rejected'.
+  weight double precision NOT NULL CHECK (weight >= 0),
+  trust_before double precision NOT NULL,
+  trust_after double precision NOT NULL,
+  created_at timestamptz NOT NULL,
+  CONSTRAINT feedback_counts_once UNIQUE (coordinator, job_id, miner_id, outcome)
+);
+
+CREATE INDEX feedback_by_miner ON poolhub.feedback (miner_id, id);
+
+CREATE TABLE poolhub.idempotency_keys (
+  coordinator text COLLATE "C" NOT NULL,
+  key text COLLATE "C" NOT NULL,
+  -- What was reported under the key, to tell a repetition from a mistake.
+  body bytea NOT NULL,
+  feedback_id bigint NOT NULL REFERENCES poolhub.feedback ON DELETE CASCADE,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (coordinator, key)
+);
+
+CREATE INDEX idempotency_keys_by_age ON poolhub.idempotency_keys (created_at);
+CREATE INDEX idempotency_keys_by_feedback ON poolhub.idempotency_keys (feedback_id);
+
+-- Evidence of one coordinator about one miner, as it stood at updated_at.
+CREATE TABLE poolhub.trust (
+  miner_id text COLLATE "C" NOT NULL,
+  coordinator text COLLATE "C" NOT NULL,
+  good double precision NOT NULL CHECK (good >= 0),
+  bad double precision NOT NULL CHECK (bad >= 0),
+  updated_at timestamptz NOT NULL,
+  PRIMARY KEY (miner_id, coordinator)
+);
+
+-- All evidence about a miner, as it stood at its last counted feedback.
+CREATE TABLE poolhub.trust_totals (
+  miner_id text COLLATE "C" PRIMARY KEY REFERENCES poolhub.miners ON DELETE CASCADE,
+  good double precision NOT NULL CHECK (good >= 0),
+  bad double precision NOT NULL CHECK (bad >= 0),
+  score double precision NOT NULL CHECK (score BETWEEN 0 AND 1),
+  -- Grows by one with each counted feedback.
+  version bigint NOT NULL
+);
