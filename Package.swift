@@ -35,8 +35,9 @@ let lifecycle = Target.Dependency.product(
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
-let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypesHTTP1 = Target.Dependency.product(
+  name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 
@@ -55,6 +56,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -102,7 +104,7 @@ let package = Package(
       ["Domain", "Messaging", "Threads", "Wire", lifecycle, log, metrics, "Telemetry"]),
     library(
       "OnePort", path: "Sources/Gateway/OnePort",
-      [hummingbirdCore, nioCore, nioHTTP1, nioWebSocket, log]),
+      [hummingbirdCore, nioCore, nioHTTP1, nioHTTPTypesHTTP1, nioWebSocket, log]),
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
@@ -135,7 +137,12 @@ let package = Package(
     tests("JSONTests", ["JSON"]),
     tests("WireTests", ["Domain", "Wire"], resources: [.copy("Golden")]),
     tests("MessagingTests", ["Messaging", "Wire", "Domain"]),
-    tests("StoreTests", ["Changes", "Domain", "Feedback", "Postgres", "Redis", "TestSupport", "Trust", "Wire"]),
+    tests(
+      "StoreTests",
+      [
+        "Changes", "Domain", "Feedback", "Fleet", "Postgres", "Redis", "TestSupport", "Trust", "Wire",
+        lifecycle, log,
+      ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Settings"]),
     tests("IndexTests", ["Domain", "Index"]),
@@ -143,7 +150,10 @@ let package = Package(
     tests("GatewayTests", ["Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads", "Wire"]),
     tests(
       "OnePortTests",
-      ["OnePort", hummingbird, hummingbirdCore, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
+      [
+        "OnePort", hummingbird, hummingbirdCore, lifecycle, log, nioCore, nioHTTP1, nioPosix,
+        nioWebSocket,
+      ]),
     tests("FleetTests", ["Fleet", "TestSupport"]),
     tests("IntegrationTests", ["Domain", "Fleet", "JSON", "TestSupport", "Simulation", asyncHTTPClient]),
 

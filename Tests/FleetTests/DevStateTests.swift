@@ -47,7 +47,9 @@ struct DevStateTests {
     #expect(try folder.names() == [DevState.fileName])
   }
 
-  @Test("A text that isn't dev.json is refused by name", arguments: ["", "{}", "[1]", "{\"gateways\":1}"])
+  @Test(
+    "A text that isn't dev.json is refused by name",
+    arguments: ["", "{}", "[1]", "{\"gateways\":1}"])
   func garbage(text: String) throws {
     let folder = try ScratchFolder()
     try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path + "/" + DevState.fileName))

@@ -27,7 +27,8 @@ struct ServicePlanTests {
     #expect(plan.gatewayURLs == ["http://127.0.0.1:9001", "http://127.0.0.1:9002"])
     #expect(plan.gateways.map(\.name) == ["gateway-1", "gateway-2"])
     #expect(plan.gateways.map { $0.environment["POOLHUB_PORT"] } == ["9001", "9002"])
-    #expect(plan.gateways.map { $0.environment["POOLHUB_SCORER_BIND"] } == ["ipc:///g1", "ipc:///g2"])
+    #expect(
+      plan.gateways.map { $0.environment["POOLHUB_SCORER_BIND"] } == ["ipc:///g1", "ipc:///g2"])
     #expect(plan.gateways[0].executable == "/opt/hub/poolhub-gateway")
     #expect(plan.scorers.map(\.name) == ["scorer-1", "scorer-2", "scorer-3"])
     #expect(plan.scorers.map { $0.environment["POOLHUB_SCORER_ID"] } == plan.scorers.map(\.name))
@@ -72,10 +73,12 @@ struct ServicePlanTests {
     #expect(service.environment["POOLHUB_COORDINATOR_SECRET"] == plan.state.coordinatorSecret)
   }
 
-  @Test("A setting is a name, an equals sign and a value", arguments: [
-    ("A=b", true), ("A_1=", true), ("A=b=c", true), ("A", false), ("=b", false), ("a=b", false),
-    ("1A=b", false), ("A-B=c", false), ("", false),
-  ])
+  @Test(
+    "A setting is a name, an equals sign and a value",
+    arguments: [
+      ("A=b", true), ("A_1=", true), ("A=b=c", true), ("A", false), ("=b", false), ("a=b", false),
+      ("1A=b", false), ("A-B=c", false), ("", false),
+    ])
   func settingSyntax(text: String, isValid: Bool) {
     #expect((DevOptions.Setting(text) != nil) == isValid)
   }

@@ -103,11 +103,13 @@ struct SimulationTests {
     #expect(policy.delaySeconds(unit: 0) == ReconnectPolicy.firstSeconds / 2)
   }
 
-  @Test("A WebSocket's URL is taken apart", arguments: [
-    ("ws://127.0.0.1:8203/v1/x?a=b", "127.0.0.1", 8_203, "/v1/x?a=b"),
-    ("http://host:1", "host", 1, "/"), ("ws://host/p", "host", 80, "/p"),
-    ("ws://[::1]:99?q", "::1", 99, "/?q"),
-  ])
+  @Test(
+    "A WebSocket's URL is taken apart",
+    arguments: [
+      ("ws://127.0.0.1:8203/v1/x?a=b", "127.0.0.1", 8_203, "/v1/x?a=b"),
+      ("http://host:1", "host", 1, "/"), ("ws://host/p", "host", 80, "/p"),
+      ("ws://[::1]:99?q", "::1", 99, "/?q"),
+    ])
   func target(url: String, host: String, port: Int, path: String) throws {
     let target = try #require(WebSocketTarget(url))
     #expect(target.host == host)

@@ -75,6 +75,7 @@ final class TestScorer: Sendable {
           answer(record, to: gateway, of: dealers)
         }
       }
+      if mood == .answering { answerHeld(of: dealers) }
       try dealers.flush()
       let wait = max(0, dealers.nextTickMicroseconds - MonotonicClock.microseconds())
       _ = try dealers.poll(timeoutMilliseconds: Int(wait / 1_000 + 1))
@@ -83,9 +84,17 @@ final class TestScorer: Sendable {
 
   private func leave(_ dealers: DealerSet) throws(ZMQError) {
     try dealers.sayGoodbye()
-    for record in state.withLock({ $0.held }) { answer(record, to: 0, of: dealers) }
+    answerHeld(of: dealers)
     try dealers.flush()
     try dealers.setLinger(milliseconds: 1_000)
+  }
+
+  private func answerHeld(of dealers: DealerSet) {
+    let held = state.withLock { state in
+      defer { state.held = [] }
+      return state.held
+    }
+    for record in held { answer(record, to: 0, of: dealers) }
   }
 
   private static let readyBeat: Beat = {

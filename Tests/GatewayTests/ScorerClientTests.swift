@@ -136,8 +136,12 @@ struct ScorerClientTests {
     try await withScorerClient(limits: limits) { client, endpoint in
       let scorer = TestScorer("one", gateway: endpoint, mood: .holding)
       #expect(await comesTrue { usableCount(client) == 1 })
-      let replies = await askMany(40, client, deadline: 400)
+      async let asked = askMany(40, client)
+      #expect(await comesTrue { client.counters().overloaded == 25 && scorer.heldCount == 5 })
+      scorer.become(.answering)
+      let replies = await asked
       #expect(replies.count { $0 == .failure(.overloaded) } == 25)
+      #expect(replies.count { (try? $0.get()) != nil } == 15)
       scorer.become(.dead)
       #expect(await comesTrue { scorer.isEnded })
     }

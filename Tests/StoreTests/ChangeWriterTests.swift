@@ -146,7 +146,7 @@ struct ChangeWriterTests {
     }
   }
 
-  @Test("with Redis gone nobody waits; statuses are written when it is back, the outbox has the rest")
+  @Test("with Redis gone nobody waits, and statuses are written when it is back")
   func outage() async throws {
     try await withRedis { redis in
       let outbox = MemoryOutbox()

@@ -165,7 +165,9 @@ struct FeedbackStoreTests {
     }
   }
 
-  @Test("Batches over the same miners in any order don't block each other, and a replay gives the same bits")
+  @Test(
+    "Batches over the same miners in any order don't block each other, and a replay gives the same bits"
+  )
   func replay() async throws {
     try await withStore(sessions: 6) { store, pool in
       try await withThrowingTaskGroup(of: Void.self) { group in

@@ -111,10 +111,14 @@ struct MigrationTests {
     }
   }
 
-  @Test("A file that fails is rolled back whole; those before it stay, and mended it goes on from there")
+  @Test(
+    "A file that fails is rolled back whole; those before it stay, and mended it goes on from there"
+  )
   func failing() async throws {
     try await PostgresTestServer.withFreshPool(migrated: false) { pool in
-      let files = ["0001_a.sql": "CREATE TABLE a ()", "0002_b.sql": "CREATE TABLE b (); SELECT nope"]
+      let files = [
+        "0001_a.sql": "CREATE TABLE a ()", "0002_b.sql": "CREATE TABLE b (); SELECT nope",
+      ]
       try await withFolder(files) { folder in
         do {
           _ = try await apply(folder, on: pool)

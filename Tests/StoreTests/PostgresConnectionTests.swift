@@ -6,7 +6,7 @@ import Testing
 struct PostgresConnectionTests {
   @Test("Values of every type come back as they went in, to the bit")
   func roundTrip() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     let row = try #require(
       try connection.execute(
@@ -36,7 +36,7 @@ struct PostgresConnectionTests {
 
   @Test("Arrays with NULLs reach the server whole")
   func arrays() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     let result = try connection.execute(
       "SELECT * FROM unnest($1::int8[], $2::float8[], $3::text[], $4::bytea[], $5::timestamptz[])",
@@ -55,7 +55,7 @@ struct PostgresConnectionTests {
 
   @Test("Typed NULLs are NULL, and reading one where a value is due is an error, not a crash")
   func nulls() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     let row = try #require(
       try connection.execute(
@@ -72,7 +72,7 @@ struct PostgresConnectionTests {
 
   @Test("Times out of the database's range become its ends")
   func extremeTimes() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     for milliseconds in [Int64.min, .max] {
       let row = try connection.execute(
@@ -85,7 +85,7 @@ struct PostgresConnectionTests {
 
   @Test("A text with a NUL is refused, and the connection lives on")
   func nul() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     do {
       try connection.execute("SELECT $1", [.text("a\0b")])
@@ -99,9 +99,10 @@ struct PostgresConnectionTests {
 
   @Test("An error tells its state; a transaction that throws leaves nothing behind")
   func rollback() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
-    try connection.executeScript("CREATE TABLE t (n bigint PRIMARY KEY); INSERT INTO t VALUES (1)")
+    try connection.executeScript(
+      "CREATE TEMPORARY TABLE t (n bigint PRIMARY KEY); INSERT INTO t VALUES (1)")
     do {
       try connection.inTransaction { connection in
         try connection.execute("INSERT INTO t VALUES ($1)", [.int(2)])
@@ -118,7 +119,7 @@ struct PostgresConnectionTests {
 
   @Test("More different statements than are kept prepared still run")
   func manyStatements() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     for round in 1...2 {
       for number in 0..<(PostgresConnection.preparedLimit + 20) {
@@ -130,7 +131,7 @@ struct PostgresConnectionTests {
 
   @Test("The same statement with values of another type is another statement")
   func retyped() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn)
     #expect(try connection.execute("SELECT $1", [.int(1)]).first?.int(0) == 1)
     #expect(try connection.execute("SELECT $1", [.text("x")]).first?.text(0) == "x")
@@ -138,7 +139,7 @@ struct PostgresConnectionTests {
 
   @Test("A statement that takes too long is cancelled")
   func statementTimeout() async throws {
-    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    let dsn = try await PostgresTestServer.sharedDatabase()
     var connection = try PostgresConnection.open(dsn: dsn, statementTimeout: .milliseconds(50))
     do {
       try connection.execute("SELECT pg_sleep(60)")
@@ -152,7 +153,9 @@ struct PostgresConnectionTests {
 
   @Test(
     "A server that isn't there is an error at once",
-    arguments: ["host=/nonexistent", "host=127.0.0.1 port=1", "postgresql://127.0.0.1:1/x", "nonsense"])
+    arguments: [
+      "host=/nonexistent", "host=127.0.0.1 port=1", "postgresql://127.0.0.1:1/x", "nonsense",
+    ])
   func unreachable(dsn: String) {
     do {
       _ = try PostgresConnection.open(dsn: dsn)

@@ -55,7 +55,8 @@ struct PostgresMinerStoreTests {
     }
   }
 
-  @Test("A known id with another key, and a known key with another id, are refused and change nothing")
+  @Test(
+    "A known id with another key, and a known key with another id, are refused and change nothing")
   func ownership() async throws {
     try await PostgresTestServer.withFreshPool { pool in
       let store = PostgresMinerStore(pool: pool)

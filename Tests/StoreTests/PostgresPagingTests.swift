@@ -5,9 +5,10 @@ import Testing
 
 @Suite("Pages of miners")
 struct PostgresPagingTests {
-  private let ids = (0..<60).map { SampleMiners.id("M\($0 % 7)-\($0)") } + [
-    SampleMiners.id("a"), SampleMiners.id("B"), SampleMiners.id("_"), SampleMiners.id("a:b"),
-  ]
+  private let ids =
+    (0..<60).map { SampleMiners.id("M\($0 % 7)-\($0)") } + [
+      SampleMiners.id("a"), SampleMiners.id("B"), SampleMiners.id("_"), SampleMiners.id("a:b"),
+    ]
 
   private func allPages(
     _ store: PostgresMinerStore, limit: Int, filter: MinerFilter = MinerFilter(),
@@ -22,7 +23,8 @@ struct PostgresPagingTests {
     }
   }
 
-  @Test("They hold every miner once, in byte order, whatever their size", arguments: [1, 7, 64, 1_000])
+  @Test(
+    "They hold every miner once, in byte order, whatever their size", arguments: [1, 7, 64, 1_000])
   func complete(limit: Int) async throws {
     try await PostgresTestServer.withFreshPool { pool in
       try await SampleMiners.register(ids, in: pool)

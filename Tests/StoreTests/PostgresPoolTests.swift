@@ -126,7 +126,9 @@ struct PostgresPoolTests {
     await server.stop()
   }
 
-  @Test("While the server is down callers fail at once, and work goes on when it is back, with its data")
+  @Test(
+    "While the server is down callers fail at once, and work goes on when it is back, with its data"
+  )
   func outage() async throws {
     let server = try await PostgresTestServer.startPrivate()
     let pool = pool(server.dsn, sessions: 2)

@@ -23,6 +23,9 @@ enum PostgresTestServer {
     return server
   }
 
+  /// A connection string for a database that tests share who leave nothing in it.
+  static func sharedDatabase() async throws -> String { try await started.value.dsn }
+
   /// A connection string for a new database, empty or with the schema.
   static func freshDatabase(migrated: Bool = true) async throws -> String {
     let server = try await started.value

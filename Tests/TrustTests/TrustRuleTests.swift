@@ -112,7 +112,9 @@ struct MinerEvidenceTests {
     #expect(whole == resumed)
   }
 
-  @Test("Whatever is reported, trust stays inside (0, 1) and each pair under its cap", arguments: 1...20)
+  @Test(
+    "Whatever is reported, trust stays inside (0, 1) and each pair under its cap", arguments: 1...20
+  )
   func bounds(seed: UInt64) {
     var random = SplitMix(state: seed)
     var evidence = MinerEvidence()
@@ -143,7 +145,8 @@ struct MinerEvidenceTests {
     #expect(abs(twice.bad - once.bad) <= once.bad * 1e-12)
   }
 
-  @Test("A good report never lowers trust at one moment, a bad one never raises it", arguments: 1...20)
+  @Test(
+    "A good report never lowers trust at one moment, a bad one never raises it", arguments: 1...20)
   func monotone(seed: UInt64) {
     var random = SplitMix(state: seed)
     var evidence = MinerEvidence()

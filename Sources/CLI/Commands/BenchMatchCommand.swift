@@ -8,7 +8,8 @@ import Simulation
 struct BenchMatchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "match",
-    abstract: "Matches through the whole path, HTTP in and HTTP out, beside a bare server's constant.",
+    abstract:
+      "Matches through the whole path, HTTP in and HTTP out, beside a bare server's constant.",
     discussion: """
       Starts a hub of its own with one gateway and one scorer, registers miners, and lets wrk send seeded \
       requests; then the same requests to Hummingbird answering a constant. The two take turns, and the \
@@ -40,9 +41,11 @@ struct BenchMatchCommand: AsyncParsableCommand {
 
   func validate() throws {
     let parts = miners.split(separator: ",", omittingEmptySubsequences: false)
-    guard !parts.isEmpty, sizes.count == parts.count, sizes.allSatisfy({ (1...5_000_000).contains($0) })
+    guard !parts.isEmpty, sizes.count == parts.count,
+      sizes.allSatisfy({ (1...5_000_000).contains($0) })
     else { throw ValidationError("--miners must be numbers with commas between them") }
-    guard (1...3_600).contains(seconds), (1...99).contains(rounds), (1...10_000).contains(connections)
+    guard (1...3_600).contains(seconds), (1...99).contains(rounds),
+      (1...10_000).contains(connections)
     else { throw ValidationError("--seconds, --rounds and --connections must be above 0") }
     guard (1_000...1_000_000).contains(requests) else {
       throw ValidationError("--requests must be 1000 to 1000000")
@@ -53,7 +56,8 @@ struct BenchMatchCommand: AsyncParsableCommand {
     FileLimit.raise()
     let wrk = try WrkRun.findProgram()
     let folder = try TemporaryFolder()
-    let hub = DevHub(options: hubOptions(folder.path + "/hub"), hooks: .standard { Console.error($0) })
+    let hub = DevHub(
+      options: hubOptions(folder.path + "/hub"), hooks: .standard { Console.error($0) })
     let signals = StopSignals.stream()
     let watch = Task {
       // The kernel ends every child; only the folder is left to remove.

@@ -13,7 +13,8 @@ struct ConnectionOptions: ParsableArguments {
       valueName: "url"))
   var urls: [String] = []
 
-  @Option(help: "The coordinator's secret. (default: POOLHUB_COORDINATOR_SECRET, else poolhub dev's)")
+  @Option(
+    help: "The coordinator's secret. (default: POOLHUB_COORDINATOR_SECRET, else poolhub dev's)")
   var coordinatorSecret: String?
 
   @Option(help: "The operator's secret. (default: POOLHUB_ADMIN_SECRET, else poolhub dev's)")

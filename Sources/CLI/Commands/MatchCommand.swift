@@ -96,7 +96,8 @@ struct MatchCommand: AsyncParsableCommand {
       let own = [
         text(candidate["miner_id"]), text(candidate["region"]), number(candidate["score"], 4),
         text(candidate["price"]), number(candidate["trust"], 3),
-        candidate["eta_ms"]?.double.map { Format.duration(.microseconds(Int64($0 * 1_000))) } ?? "–",
+        candidate["eta_ms"]?.double.map { Format.duration(.microseconds(Int64($0 * 1_000))) }
+          ?? "–",
         "\(text(candidate["proto"]))://\(text(candidate["addr"]))",
       ]
       let breakdown = candidate["breakdown"]
@@ -107,7 +108,9 @@ struct MatchCommand: AsyncParsableCommand {
 
   private func printCounts(_ json: JSONValue) {
     guard let considered = json["considered"]?.int else { return }
-    print("\(Format.count(considered)) considered, \(Format.count(json["eligible"]?.int ?? 0)) eligible")
+    print(
+      "\(Format.count(considered)) considered, \(Format.count(json["eligible"]?.int ?? 0)) eligible"
+    )
     var table = TextTable([("left out by", .left), ("miners", .right)])
     for (name, value) in json["rejected"]?.object?.members ?? [] {
       if let count = value.int, count > 0 { table.add([name, Format.count(count)]) }

@@ -13,7 +13,8 @@ struct MigrateCommand: AsyncParsableCommand {
   var directory: String?
 
   func run() async throws {
-    guard let dsn = dsn ?? ProcessInfo.processInfo.environment["POOLHUB_DB_DSN"], !dsn.isEmpty else {
+    guard let dsn = dsn ?? ProcessInfo.processInfo.environment["POOLHUB_DB_DSN"], !dsn.isEmpty
+    else {
       throw CommandError("no database: give --dsn or set POOLHUB_DB_DSN")
     }
     let applied = try await Self.migrate(

@@ -41,7 +41,8 @@ struct MinersCommand: AsyncParsableCommand {
       shown += page.miners.count
       cursor = page.next
     } while cursor != nil && (limit == 0 || shown < limit)
-    print("\(Format.count(shown)) miners\(cursor == nil ? "" : ", and more: --limit 0 lists them all")")
+    print(
+      "\(Format.count(shown)) miners\(cursor == nil ? "" : ", and more: --limit 0 lists them all")")
   }
 
   private func page(

@@ -134,5 +134,6 @@ struct SimulateCommand: AsyncParsableCommand {
     add("feedbacks", totals.feedbacks)
     add("failed feedbacks", totals.failedFeedbacks)
     print("\(Format.count(miners)) miners for \(Format.duration(lasted))\n\(table.text)")
+    if let reason = totals.lastFailure { print("the latest entry that failed: \(reason)") }
   }
 }

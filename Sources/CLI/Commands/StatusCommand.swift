@@ -27,7 +27,8 @@ struct StatusCommand: AsyncParsableCommand {
         table.add(row(client.baseURL, status, json))
       } catch {
         isWell = false
-        table.add([client.baseURL, "\(error)"] + Array(repeating: "–", count: 6))
+        let reason = (error as? HubUnreachable)?.reason ?? "\(error)"
+        table.add([client.baseURL, reason] + Array(repeating: "–", count: 6))
       }
     }
     print(table.text)
@@ -40,7 +41,8 @@ struct StatusCommand: AsyncParsableCommand {
       url, status, store(json["db"], json["db_error"]), store(json["redis"], json["redis_error"]),
       json["scorers"]?.int.map(String.init) ?? "–",
       json["miners_online"]?.int.map { Format.count($0) } ?? "–",
-      json["avg_latency_ms"]?.double.map { Format.duration(.microseconds(Int64($0 * 1_000))) } ?? "–",
+      json["avg_latency_ms"]?.double.map { Format.duration(.microseconds(Int64($0 * 1_000))) }
+        ?? "–",
       json["version"]?.string ?? "–",
     ]
   }
@@ -56,7 +58,8 @@ struct StatusCommand: AsyncParsableCommand {
 
   /// The processes of the fleet that runs here.
   private func printProcesses() throws {
-    guard connection.urls.isEmpty, let dev = try DevState.read(from: connection.dataDirectory) else {
+    guard connection.urls.isEmpty, let dev = try DevState.read(from: connection.dataDirectory)
+    else {
       return
     }
     var table = TextTable([("process", .left), ("pid", .right)])

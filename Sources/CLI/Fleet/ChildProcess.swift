@@ -110,7 +110,8 @@ package final class ChildProcess: Sendable {
   private func reap() {
     var info = siginfo_t()
     while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR {}
-    let (waiting, status) = state.withLock { state -> ([CheckedContinuation<Int32, Never>], Int32) in
+    let (waiting, status) = state.withLock {
+      state -> ([CheckedContinuation<Int32, Never>], Int32) in
       var raw: Int32 = 0
       while waitpid(pid, &raw, 0) < 0 && errno == EINTR {}
       let signal = raw & 0x7f

@@ -68,7 +68,8 @@ package actor DevHub {
         databaseDSN: dsn, redisURL: redisURL),
       ports: ports, scorerEndpoints: try chooseEndpoints())
     state = plan.state.with(processes: state.processes)
-    hooks.say("starting \(counted(options.gateways, "gateway")), \(counted(options.scorers, "scorer"))")
+    hooks.say(
+      "starting \(counted(options.gateways, "gateway")), \(counted(options.scorers, "scorer"))")
     for service in plan.gateways { gateways.append(try await launch(service)) }
     for service in plan.scorers { scorers.append(try await launch(service)) }
     try await waitUntilReady()
@@ -195,7 +196,9 @@ package actor DevHub {
         state.processes.append(DevState.Process(name: name, pid: pid))
         state.processes.sort { $0.name < $1.name }
       }
-      if !startedOnce.insert(name).inserted { hooks.say("\(name) runs again, process \(pid)") }
+      if !startedOnce.insert(name).inserted && isReady {
+        hooks.say("\(name) runs again, process \(pid)")
+      }
     case .ended(let status, let delay):
       let what = "\(name) ended with status \(status)"
       if isReady {
@@ -220,7 +223,8 @@ package actor DevHub {
         try checkStop()
         if clock.now > deadline {
           throw FleetError(
-            "\(url) wasn't ready after \(Self.readinessLimit.inSeconds) s; see \(logPath("gateway-1"))")
+            "\(url) wasn't ready after \(Self.readinessLimit.inSeconds) s; see \(logPath("gateway-1"))"
+          )
         }
         try await Task.sleep(for: .milliseconds(50))
       }

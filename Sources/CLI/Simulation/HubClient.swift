@@ -38,7 +38,10 @@ package struct HubAnswer: Sendable {
 
 /// The hub gave no answer: refused, cut off, too late.
 package struct HubUnreachable: Error, CustomStringConvertible {
-  package let description: String
+  package let url: String
+  package let reason: String
+
+  package var description: String { "\(url) gave no answer: \(reason)" }
 }
 
 /// Talks to one gateway over HTTP. Plain on purpose: every answer comes back as it was, whatever its
@@ -61,6 +64,8 @@ package struct HubClient: Sendable {
       connectionPool: .init(
         idleTimeout: .seconds(30), concurrentHTTP1ConnectionsPerHostSoftLimit: 256))
     configuration.httpVersion = .http1Only
+    // Whoever wants to try again does so knowingly.
+    configuration.connectionPool.retryConnectionEstablishment = false
     return configuration
   }
 
@@ -105,7 +110,7 @@ package struct HubClient: Sendable {
         body: Array(buffer.readableBytesView))
     } catch {
       try Task.checkCancellation()
-      throw HubUnreachable(description: "\(baseURL) gave no answer: \(Self.reason(error))")
+      throw HubUnreachable(url: baseURL, reason: Self.reason(error))
     }
   }
 

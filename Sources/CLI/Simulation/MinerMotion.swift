@@ -49,7 +49,8 @@ package struct MinerMotion: Sendable {
       json.field("busy", false)
       json.field("avg_latency_ms", latencyMilliseconds)
       json.field("temp_c", (38 + 42 * busyShare).rounded())
-      json.field("mem_free_gb", (miner.profile.gpuVRAMGB * (1 - 0.8 * busyShare) * 10).rounded() / 10)
+      json.field(
+        "mem_free_gb", (miner.profile.gpuVRAMGB * (1 - 0.8 * busyShare) * 10).rounded() / 10)
     }
     return json.bytes
   }

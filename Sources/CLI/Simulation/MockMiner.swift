@@ -67,7 +67,8 @@ package struct MockMiner: Equatable, Sendable {
     profile.accel = gpu.accel
     profile.ramGB = [16.0, 32, 64, 128, 256, 512][random.index(weights: [1, 4, 5, 3, 2, 1])]
     profile.cpuCores = [4, 8, 16, 32, 64][random.index(weights: [1, 4, 5, 3, 1])]
-    profile.maxParallel = max(1, profile.gpuCount) * [1, 2, 4, 8][random.index(weights: [3, 4, 2, 1])]
+    profile.maxParallel =
+      max(1, profile.gpuCount) * [1, 2, 4, 8][random.index(weights: [3, 4, 2, 1])]
     // Four places are plenty for a price that somebody typed.
     let tokens = min(100, max(0.01, random.logNormal(median: gpu.medianPrice, spread: 0.45)))
     profile.price = Price(units: Int64((tokens * 10_000).rounded()) * 10_000)

@@ -17,6 +17,11 @@ package actor SimulatedMiner {
     package init() {}
   }
 
+  private struct RegistrationRefused: Error, CustomStringConvertible {
+    let answer: HubAnswer
+    var description: String { "the registration was refused: \(answer.summary)" }
+  }
+
   private enum Departure {
     /// The connection ended, with this code where the hub said one.
     case cut(code: Int?)
@@ -74,7 +79,10 @@ package actor SimulatedMiner {
         }
       } catch {
         if Task.isCancelled { return }
-        counters.count { $0.failures += 1 }
+        counters.count {
+          $0.failures += 1
+          $0.lastFailure = "\(error)"
+        }
         await pauseBeforeRetry()
       }
     }
@@ -111,7 +119,7 @@ package actor SimulatedMiner {
     let answer = try await hub.register(miner.registration)
     noteRetryAfter(answer)
     guard answer.isSuccess, let json = answer.json, let token = json["session_token"]?.string else {
-      throw HubUnreachable(description: "registration: \(answer.summary)")
+      throw RegistrationRefused(answer: answer)
     }
     self.token = token
     if let path = json["heartbeat_path"]?.string { heartbeatPath = path }

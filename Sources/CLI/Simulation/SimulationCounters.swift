@@ -9,6 +9,8 @@ package final class SimulationCounters: Sendable {
     package var reconnects = 0
     /// Registrations and connections that the hub refused or that failed.
     package var failures = 0
+    /// Why the latest of them failed.
+    package var lastFailure: String?
     package var matches = 0
     /// Matches that found nobody.
     package var emptyMatches = 0

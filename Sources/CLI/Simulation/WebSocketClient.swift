@@ -48,7 +48,6 @@ package final class WebSocketClient: Sendable {
     do {
       handshake = try await ClientBootstrap(group: group)
         .connectTimeout(TimeAmount(timeout))
-        .channelOption(.socketOption(.tcp_nodelay), value: 1)
         .connect(host: target.host, port: target.port) { channel in
           channel.eventLoop.makeCompletedFuture {
             try WebSocketHandshake.start(

@@ -53,6 +53,10 @@ struct GatewayMetrics: Sendable {
 
   func badFrame() { badFrames.increment() }
 
+  func webSocketClosed(code: UInt16) {
+    registry.counter(.webSocketClosures, [("code", "\(code)")]).increment()
+  }
+
   func matched(_ answer: MatchAnswer, after duration: Duration) {
     (answer.candidates.isEmpty ? empty : matched).increment()
     candidates.increment(by: Int64(answer.candidates.count))
@@ -72,7 +76,8 @@ struct GatewayMetrics: Sendable {
   /// The request itself was at fault.
   func matchRefused() { refused.increment() }
 
-  func fedBack(_ outcome: Outcome, duplicate: Bool) {
+  func fedBack(_ outcome: Outcome, duplicate: Bool, after duration: Duration) {
+    registry.histogram(.feedbackLatency).record(duration)
     if duplicate {
       registry.counter(.feedbackDuplicates).increment()
     } else {

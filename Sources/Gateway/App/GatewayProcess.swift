@@ -3,6 +3,7 @@ import Domain
 import GatewayPolicy
 import Hummingbird
 import Logging
+import Metrics
 import Postgres
 import Redis
 import ScorerClient
@@ -64,6 +65,7 @@ struct GatewayProcess {
     let revocations = Revocations()
     let connections = ConnectionTable()
     let registry = PrometheusRegistry()
+    MetricsSystem.bootstrap(registry)
     ProcessMetrics.install(in: registry, process: "poolhub-gateway", version: Version.current)
     let metrics = GatewayMetrics(registry: registry)
     metrics.observe(scorers: scorers, writer: writer, connections: connections)

@@ -65,6 +65,7 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
   func sessionClosed(_ webSocket: WebSocketSession, _ closure: WebSocketClosure) {
     silenceCheck?.cancel()
     gateway.connections.remove(session.minerID, id: id)
+    gateway.metrics.webSocketClosed(code: closure.code.rawValue)
     gateway.logger.debug(
       "websocket closed",
       metadata: ["miner": "\(session.minerID)", "cause": "\(closure.cause)"])

@@ -40,6 +40,7 @@ struct MatchRoutes {
   }
 
   @Sendable private func feedback(_ request: Request, _: GatewayContext) async throws -> Response {
+    let started = ContinuousClock.now
     let coordinator = try gateway.callers.coordinator(request)
     let body = try FeedbackRequest(
       await request.jsonObject(), coordinator: coordinator,
@@ -52,7 +53,8 @@ struct MatchRoutes {
       throw Self.problem(for: error)
     }
     gateway.acknowledged.note(reply.written)
-    gateway.metrics.fedBack(body.report.outcome, duplicate: reply.receipt.isDuplicate)
+    gateway.metrics.fedBack(body.report.outcome, duplicate: reply.receipt.isDuplicate,
+      after: .now - started)
     return .json(MinerAnswer.feedback(reply.receipt))
   }
 

@@ -47,16 +47,24 @@ package struct PostgresConnection: ~Copyable {
 
   deinit { PQfinish(handle) }
 
-  /// Runs one statement with its parameters `$1`, `$2` …; prepared once, however often it is repeated.
+  /// Runs one statement with its parameters `$1`, `$2` …
+  ///
+  /// - Parameter preparing: true: prepared once, however often it is repeated. False: planned for these
+  ///   very parameters, where a plan that is good for all would be bad for most.
   @discardableResult
   package mutating func execute(
-    _ sql: String, _ parameters: [PostgresValue] = []
+    _ sql: String, _ parameters: [PostgresValue] = [], preparing: Bool = true
   ) throws(PostgresError) -> PostgresResult {
-    let key = StatementKey(sql: sql, types: parameters.map(\.oid))
-    let name = try statementName(key)
+    let types = parameters.map(\.oid)
+    let name = preparing ? try statementName(StatementKey(sql: sql, types: types)) : nil
     let encoded = EncodedParameters(parameters)
     let isSent = encoded.withPointers { values, lengths, formats in
-      PQsendQueryPrepared(handle, name, Int32(parameters.count), values, lengths, formats, 1)
+      let count = Int32(parameters.count)
+      return if let name {
+        PQsendQueryPrepared(handle, name, count, values, lengths, formats, 1)
+      } else {
+        PQsendQueryParams(handle, sql, count, types, values, lengths, formats, 1)
+      }
     }
     return try finish(isSent)
   }

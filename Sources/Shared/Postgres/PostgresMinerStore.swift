@@ -236,15 +236,18 @@ extension PostgresMinerStore {
         [
           .text(cursor?.text ?? ""), .int(Int64(limit)), .text(filter.region),
           .text(filter.capability), .double(filter.minTrust), .text(filter.idPart),
-        ])
+        ], preparing: false)
       return try result.rows.map { row in try StoredMiner(row) }
     }
   }
 
   /// Gives every miner to `body`, a page at a time. Not one moment's picture: what changes meanwhile may be
   /// given before or after its change, which the record's version tells.
-  package func streamAll(
-    batch: Int = snapshotPageLimit, _ body: ([StoredMiner]) async throws -> Void
+  ///
+  /// `body` runs where the caller does, so it may touch the caller's state.
+  package nonisolated(nonsending) func streamAll(
+    batch: Int = snapshotPageLimit,
+    _ body: nonisolated(nonsending) ([StoredMiner]) async throws -> Void
   ) async throws {
     var cursor: MinerID?
     while true {

@@ -29,14 +29,19 @@ package struct MinerFilter: Equatable, Sendable {
 
 extension StoredMiner {
   /// What `init(_:)` reads, in its order.
+  ///
+  /// `OFFSET 0` keeps each join a look-up for each miner: a page of a large registry must not make
+  /// the planner read all of a joined table.
   static let select = """
     SELECT m.miner_id, m.version, m.addr, m.proto, m.region, m.gpu_name, m.gpu_count,
       m.gpu_vram_gb, m.ram_gb, m.cpu_cores, m.max_parallel, m.price_units, m.accel, m.tags,
       m.capabilities, m.wallet_address, m.chain_id, m.created_at, m.updated_at,
       o.price_units, o.reason, o.expires_at, t.score, t.good, t.bad, t.version
     FROM poolhub.miners m
-    LEFT JOIN poolhub.price_overrides o USING (miner_id)
-    LEFT JOIN poolhub.trust_totals t USING (miner_id)
+    LEFT JOIN LATERAL
+      (SELECT * FROM poolhub.price_overrides WHERE miner_id = m.miner_id OFFSET 0) o ON true
+    LEFT JOIN LATERAL
+      (SELECT * FROM poolhub.trust_totals WHERE miner_id = m.miner_id OFFSET 0) t ON true
 
     """
 

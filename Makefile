@@ -1,0 +1,38 @@
+# `make help` lists what there is.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BIN := .build/release
+SWIFT_FILES := Package.swift Sources Tests
+
+.PHONY: help run test build bench lint format clean setup
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Install what is missing, build, and run a hub with mock miners until Ctrl-C
+	@exec $(BIN)/poolhub dev $(ARGS)
+
+test: setup lint ## Install what is missing, build, and run every test
+	swift build --build-tests
+	swift test --skip-build --no-parallel
+
+build: setup ## Build release binaries into .build/release
+	swift build -c release
+
+bench: build ## Measure matches per second beside a bare server's constant
+	@deploy/setup-debian.sh bench
+	@$(BIN)/poolhub bench match $(ARGS)
+
+lint: ## Check the style of all Swift files
+	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT_FILES)
+
+format: ## Bring all Swift files into style
+	swift format --in-place --recursive --parallel --configuration .swift-format $(SWIFT_FILES)
+
+clean: ## Remove everything that was built
+	rm -rf .build
+
+setup:
+	@deploy/setup-debian.sh

@@ -1,0 +1,46 @@
+#!/bin/bash
+# Installs what the hub needs from Debian's packages: what is there already is left alone, and where
+# nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need.
+set -euo pipefail
+
+packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server)
+if [ "${1:-}" = bench ]; then packages+=(wrk); fi
+
+has_swift() {
+  local version major minor
+  version=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9.]*\).*/\1/p' | head -n 1)
+  IFS=. read -r major minor _ <<<"$version"
+  [ "${major:-0}" -gt 6 ] || { [ "${major:-0}" -eq 6 ] && [ "${minor:-0}" -ge 2 ]; }
+}
+
+if ! has_swift; then
+  cat >&2 <<'TEXT'
+Swift 6.2 or newer is missing, and Debian has no package for it. Get it from https://www.swift.org/install/linux/
+(Debian 12), or with swiftly:
+  curl -O https://download.swift.org/swiftly/linux/swiftly-$(uname -m).tar.gz
+  tar zxf swiftly-$(uname -m).tar.gz && ./swiftly init
+Then try again in a new shell.
+TEXT
+  exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+  if [ "$state" != installed ]; then missing+=("$package"); fi
+done
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null; then
+    echo "these Debian packages are missing: ${missing[*]}; install them as root, then try again" >&2
+    exit 1
+  fi
+  as_root=(sudo)
+fi
+
+echo "installing ${missing[*]}"
+"${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" apt-get update -q
+"${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive \
+  apt-get install -y -q --no-install-recommends "${missing[@]}"
