@@ -75,12 +75,14 @@ let package = Package(
     library("Wire", path: "Sources/Shared/Wire", ["Domain"]),
     library(
       "Messaging", path: "Sources/Shared/Messaging", ["CZeroMQ", "Threads", "Wire", "Domain", log]),
-    library("Postgres", path: "Sources/Shared/Postgres", ["CPostgreSQL", "Domain", "Threads", log]),
+    library(
+      "Postgres", path: "Sources/Shared/Postgres", ["CPostgreSQL", "Domain", "Threads", log]),
     library("Redis", path: "Sources/Shared/Redis", ["CHiredis", "Domain", "Threads", "Wire", log]),
     library(
       "Changes", path: "Sources/Shared/Changes",
       ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
-    library("Settings", path: "Sources/Shared/Settings", ["Domain", "Telemetry", configuration, log]),
+    library(
+      "Settings", path: "Sources/Shared/Settings", ["Domain", "Telemetry", configuration, log]),
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
@@ -136,26 +138,33 @@ let package = Package(
     tests("DomainTests", ["Domain"]),
     tests("JSONTests", ["JSON"]),
     tests("WireTests", ["Domain", "Wire"], resources: [.copy("Golden")]),
-    tests("MessagingTests", ["Messaging", "Wire", "Domain"]),
+    tests("MessagingTests", ["Domain", "Messaging", "Threads", "Wire"]),
     tests(
       "StoreTests",
       [
-        "Changes", "Domain", "Feedback", "Fleet", "Postgres", "Redis", "TestSupport", "Trust", "Wire",
+        "Changes", "Domain", "Feedback", "Fleet", "Postgres", "Redis", "TestSupport", "Trust",
+        "Wire",
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Settings"]),
     tests("IndexTests", ["Domain", "Index"]),
     tests("TrustTests", ["Domain", "Trust"]),
-    tests("GatewayTests", ["Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads", "Wire"]),
+    tests(
+      "GatewayTests",
+      [
+        "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads",
+        "Wire", lifecycle, log,
+      ]),
     tests(
       "OnePortTests",
       [
         "OnePort", hummingbird, hummingbirdCore, lifecycle, log, nioCore, nioHTTP1, nioPosix,
         nioWebSocket,
       ]),
-    tests("FleetTests", ["Fleet", "TestSupport"]),
-    tests("IntegrationTests", ["Domain", "Fleet", "JSON", "TestSupport", "Simulation", asyncHTTPClient]),
+    tests("FleetTests", ["Domain", "Fleet", "JSON", "Simulation", "TestSupport"]),
+    tests(
+      "IntegrationTests", ["Domain", "Fleet", "JSON", "TestSupport", "Simulation", asyncHTTPClient]),
 
     // Benchmarks' floor: the bare framework, answering a constant.
     .executableTarget(

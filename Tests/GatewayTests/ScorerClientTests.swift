@@ -162,7 +162,8 @@ struct ScorerClientTests {
     async let asked = askMany(10, client)
     #expect(await comesTrue { scorer.heldCount == 10 })
     await group.triggerGracefulShutdown()
-    // A scorer that leaves answers what it held: so in-flight requests end, and with them the client.
+    // A scorer that leaves answers what it held: so in-flight requests end, and with them the
+    // client.
     scorer.become(.leaving)
     #expect(await asked.allSatisfy { (try? $0.get())?.scorerID == "one" })
     try await run

@@ -31,7 +31,8 @@ func eventually(_ condition: () throws -> Bool) async rethrows -> Bool {
   return false
 }
 
-/// A ROUTER's thread that welcomes whoever greets, sends what it is told, and writes down what comes.
+/// A ROUTER's thread that welcomes whoever greets, sends what it is told, and writes down what
+/// comes.
 final class TestRouter: Sendable {
   enum Command: Sendable {
     case send([Record])

@@ -166,7 +166,7 @@ struct FeedbackStoreTests {
   }
 
   @Test(
-    "Batches over the same miners in any order don't block each other, and a replay gives the same bits"
+    "Batches over the same miners don't block each other, and a replay gives the same bits"
   )
   func replay() async throws {
     try await withStore(sessions: 6) { store, pool in

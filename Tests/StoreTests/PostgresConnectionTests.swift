@@ -10,7 +10,7 @@ struct PostgresConnectionTests {
     var connection = try PostgresConnection.open(dsn: dsn)
     let row = try #require(
       try connection.execute(
-        "SELECT $1, $2, $3, $4, $5, $6, $7::text[], $8::text[], $9, $10, $11, $12, 7::int2, 8::int4",
+        "SELECT $1, $2, $3, $4, $5, $6, $7::text[], $8::text[], $9, $10, $11, $12, 7::int2, 8",
         [
           .bool(true), .int(.min), .double(-0.0), .text(""), .bytes([]),
           .timestamp(Timestamp(milliseconds: 1_700_000_000_123)),

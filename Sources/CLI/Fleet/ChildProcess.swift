@@ -6,8 +6,8 @@ import Threads
 /// A program that we started and that cannot outlive us: the kernel sends it `deathSignal` when our
 /// process ends, however it ends.
 ///
-/// It runs in a process group of its own, so that a terminal's Ctrl-C reaches us alone and we choose
-/// the order of the farewell. It inherits no file descriptor but its standard three.
+/// It runs in a process group of its own, so that a terminal's Ctrl-C reaches us alone and we
+/// choose the order of the farewell. It inherits no file descriptor but its standard three.
 package final class ChildProcess: Sendable {
   /// Where its standard output and error go.
   package enum Output: Sendable {
@@ -91,7 +91,7 @@ package final class ChildProcess: Sendable {
   }
 
   /// Waits until the child has ended.
-  /// - Returns: its exit status, or 128 plus the number of the signal that ended it, as shells say it.
+  /// - Returns: its exit status, or 128 plus the number of the signal that ended it, as in a shell.
   package func waitForExit() async -> Int32 {
     await withCheckedContinuation { continuation in
       let status = state.withLock { state -> Int32? in
@@ -149,8 +149,8 @@ package struct ChildProcessError: Error, Equatable, CustomStringConvertible {
   package var description: String { "\(executable) could not be started: \(reason)" }
 }
 
-/// The one thread that starts children. It never ends: the death signal tells of the end of the thread
-/// that started a child, not of its process.
+/// The one thread that starts children. It never ends: the death signal tells of the end of the
+/// thread that started a child, not of its process.
 private actor Spawner {
   static let shared = Spawner()
 

@@ -88,8 +88,8 @@ package actor PrivatePostgres {
     }
   }
 
-  /// After our own violent end the old server may still be shutting down: waits for it. What a server
-  /// that was killed left behind is removed, since its pid may be somebody else's by now.
+  /// After our own violent end the old server may still be shutting down: waits for it. What a
+  /// server that was killed left behind is removed, since its pid may be somebody else's by now.
   private func awaitPredecessor(
     until deadline: ContinuousClock.Instant
   ) async throws(PrivatePostgresError) {
@@ -110,8 +110,8 @@ package actor PrivatePostgres {
     }
   }
 
-  /// Makes a new database cluster beside its place and moves it there whole, so that a start that was
-  /// cut short leaves nothing half made.
+  /// Makes a new database cluster beside its place and moves it there whole, so that a start that
+  /// was cut short leaves nothing half made.
   private func initialise(with programs: String) async throws(PrivatePostgresError) {
     let unfinished = directory + "/data.new"
     try? FileManager.default.removeItem(atPath: unfinished)

@@ -21,7 +21,8 @@ package struct MatchResponse: Sendable {
       json.arrayField("candidates") { json in
         for candidate in answer.candidates { Self.write(candidate, to: &json) }
       }
-      json.field("explain", answer.candidates.first.map { Self.explain($0.parts) } ?? "no candidate")
+      json.field(
+        "explain", answer.candidates.first.map { Self.explain($0.parts) } ?? "no candidate")
       if let counts = answer.counts { Self.write(counts, to: &json) }
     }
     return json.bytes

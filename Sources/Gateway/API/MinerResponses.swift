@@ -22,7 +22,7 @@ package struct MinerStatus: Sendable {
 
   package func write(to json: inout JSONWriter, at now: Timestamp) {
     json.object { json in
-      writeProfile(to: &json)
+      writeProfile(to: &json, at: now)
       writeLive(to: &json, at: now)
       json.field("trust_score", trust.score)
       json.objectField("trust_evidence") { json in
@@ -36,7 +36,7 @@ package struct MinerStatus: Sendable {
     }
   }
 
-  private func writeProfile(to json: inout JSONWriter) {
+  private func writeProfile(to json: inout JSONWriter, at now: Timestamp) {
     let profile = record.profile
     json.field("miner_id", record.id.text)
     json.field("addr", profile.addr)
@@ -54,7 +54,7 @@ package struct MinerStatus: Sendable {
     json.field("price_token_per_ksec", number: profile.price.description)
     json.field("wallet_address", profile.walletAddress)
     json.field("chain_id", profile.chainID)
-    guard let override = record.priceOverride else { return }
+    guard let override = record.priceOverride, override.isInForce(at: now) else { return }
     json.objectField("price_override") { json in
       json.field("price", number: override.price.description)
       json.field("reason", override.reason)

@@ -18,6 +18,7 @@ package struct Problem: Error, Equatable, Sendable {
     case invalidFields = "invalid_fields"
     case idempotencyKeyReused = "idempotency_key_reused"
     case upgradeRequired = "upgrade_required"
+    case headersTooLarge = "headers_too_large"
     case badRequest = "bad_request"
     case overloaded
     case noScorer = "no_scorer"
@@ -65,6 +66,7 @@ package struct Problem: Error, Equatable, Sendable {
     case .unsupportedMediaType: 415
     case .invalidFields, .idempotencyKeyReused: 422
     case .upgradeRequired: 426
+    case .headersTooLarge: 431
     case .overloaded, .noScorer, .deadlinePassed, .storeUnavailable: 503
     case .internalError: 500
     }
@@ -83,6 +85,7 @@ package struct Problem: Error, Equatable, Sendable {
     case 415: "Unsupported Media Type"
     case 422: "Unprocessable Content"
     case 426: "Upgrade Required"
+    case 431: "Request Header Fields Too Large"
     case 503: "Service Unavailable"
     default: "Internal Server Error"
     }

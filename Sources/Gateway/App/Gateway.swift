@@ -23,11 +23,4 @@ struct Gateway: Sendable {
   let connections: ConnectionTable
   let health: HealthMonitor
   let metrics: GatewayMetrics
-
-  /// How often miners should speak now, with the fleet as large as the scorers say.
-  var pacing: HeartbeatPacing {
-    HeartbeatPacing(
-      leaseSeconds: settings.common.leaseSeconds, onlineMiners: health.onlineMiners ?? 0,
-      gateways: 1, heartbeatsPerSecond: settings.heartbeatsPerSecond)
-  }
 }

@@ -1,5 +1,6 @@
 import Changes
 import Domain
+import OnePort
 import ScorerClient
 import Synchronization
 import Telemetry
@@ -53,8 +54,10 @@ struct GatewayMetrics: Sendable {
 
   func badFrame() { badFrames.increment() }
 
-  func webSocketClosed(code: UInt16) {
-    registry.counter(.webSocketClosures, [("code", "\(code)")]).increment()
+  /// By the hub's own code, or by the way it ended: a peer's codes are its own invention.
+  func closed(_ closure: WebSocketClosure) {
+    let code = closure.cause == .hub ? "\(closure.code.rawValue)" : "\(closure.cause)"
+    registry.counter(.webSocketClosures, [("code", code)]).increment()
   }
 
   func matched(_ answer: MatchAnswer, after duration: Duration) {
@@ -126,7 +129,8 @@ struct GatewayMetrics: Sendable {
 
   private static func show(_ counters: DispatchCounters, in registry: PrometheusRegistry) {
     registry.counter(.matchRetries).set(total: Double(counters.moved + counters.retried))
-    registry.counter(.limitHits, [("limit", "scorer_queue")]).set(total: Double(counters.overloaded))
+    registry.counter(.limitHits, [("limit", "scorer_queue")]).set(
+      total: Double(counters.overloaded))
   }
 
   private static func show(_ counters: ChangeWriter.Counters, in registry: PrometheusRegistry) {
@@ -134,7 +138,8 @@ struct GatewayMetrics: Sendable {
     registry.counter(.changeEntries).set(total: Double(counters.entries))
     registry.counter(.changesWritten).set(total: Double(counters.changes))
     registry.counter(.changeFailures).set(total: Double(counters.failures))
-    registry.counter(.limitHits, [("limit", "pending_changes")]).set(total: Double(counters.dropped))
+    registry.counter(.limitHits, [("limit", "pending_changes")]).set(
+      total: Double(counters.dropped))
     registry.gauge(.changesPending).set(
       Double(counters.pendingChanges + counters.pendingStatuses))
   }

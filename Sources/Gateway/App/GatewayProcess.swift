@@ -81,7 +81,8 @@ struct GatewayProcess {
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
       writer: writer, scorers: scorers, acknowledged: AcknowledgedChanges(),
       connections: connections,
-      health: HealthMonitor(pool: pool, writer: writer, scorers: scorers, logger: logger),
+      health: HealthMonitor(
+        pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger),
       metrics: metrics)
   }
 

@@ -1,13 +1,15 @@
 import Changes
 import Domain
+import GatewayPolicy
 import Logging
 import Postgres
 import ScorerClient
 import ServiceLifecycle
+import Settings
 import Synchronization
 
-/// Looks at the stores once a second, so that the health path always answers at once, and no number of
-/// askers loads the stores.
+/// Looks at the stores and the fleet once a second, so that the health path always answers at once, no
+/// number of askers loads the stores, and a heartbeat costs no look around.
 final class HealthMonitor: Service {
   struct Stores: Equatable, Sendable {
     /// nil: it answers. At first: not asked yet.
@@ -20,17 +22,27 @@ final class HealthMonitor: Service {
   private let pool: PostgresPool
   private let writer: ChangeWriter
   private let scorers: ScorerClient
+  private let settings: GatewaySettings
   private let logger: Logger
   private let state = Mutex(Stores())
+  private let currentPacing: Mutex<HeartbeatPacing>
 
-  init(pool: PostgresPool, writer: ChangeWriter, scorers: ScorerClient, logger: Logger) {
+  init(
+    pool: PostgresPool, writer: ChangeWriter, scorers: ScorerClient, settings: GatewaySettings,
+    logger: Logger
+  ) {
     self.pool = pool
     self.writer = writer
     self.scorers = scorers
+    self.settings = settings
     self.logger = logger
+    currentPacing = Mutex(Self.pacing(settings, onlineMiners: 0))
   }
 
   var stores: Stores { state.withLock { $0 } }
+
+  /// How often miners should speak, with the fleet as large as the scorers last said.
+  var pacing: HeartbeatPacing { currentPacing.withLock { $0 } }
 
   /// As the scorer that has come furthest counts them; nil when no scorer is usable.
   var onlineMiners: Int? { furthest.map { Int($0.beat.onlineMiners) } }
@@ -47,9 +59,18 @@ final class HealthMonitor: Service {
         async let database = self.pool.check()
         async let redis = self.writer.check()
         self.take(Stores(databaseError: await database, redisError: await redis))
+        let pacing = Self.pacing(self.settings, onlineMiners: self.onlineMiners ?? 0)
+        self.currentPacing.withLock { $0 = pacing }
         try? await Task.sleep(for: .milliseconds(Self.intervalMilliseconds))
       }
     }
+  }
+
+  /// The rate is each gateway's own; how many share the fleet isn't known here, so each paces for all of it.
+  private static func pacing(_ settings: GatewaySettings, onlineMiners: Int) -> HeartbeatPacing {
+    HeartbeatPacing(
+      leaseSeconds: settings.common.leaseSeconds, onlineMiners: onlineMiners, gateways: 1,
+      heartbeatsPerSecond: settings.heartbeatsPerSecond)
   }
 
   private func take(_ stores: Stores) {

@@ -27,7 +27,8 @@ final class FleetFollower: Service {
     self.revocations = revocations
     self.sessionSeconds = sessionSeconds
     self.logger = logger
-    let (reloads, reload) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    let (reloads, reload) = AsyncStream.makeStream(
+      of: Void.self, bufferingPolicy: .bufferingNewest(1))
     self.reloads = reloads
     reader = ChangeStreamReader(url: url, keys: keys, logger: logger) { event in
       switch event {

@@ -65,7 +65,7 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
   func sessionClosed(_ webSocket: WebSocketSession, _ closure: WebSocketClosure) {
     silenceCheck?.cancel()
     gateway.connections.remove(session.minerID, id: id)
-    gateway.metrics.webSocketClosed(code: closure.code.rawValue)
+    gateway.metrics.closed(closure)
     gateway.logger.debug(
       "websocket closed",
       metadata: ["miner": "\(session.minerID)", "cause": "\(closure.cause)"])
@@ -76,7 +76,7 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
     // Answers to commands are welcome before there are any.
     if object["type"]?.string == "command_ack" { return }
     let heartbeat = try Heartbeat(object)
-    let pacing = gateway.pacing
+    let pacing = gateway.health.pacing
     lastHeard = .now()
     gateway.writer.note(
       session.minerID,
@@ -90,7 +90,7 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
 
   /// A miner that says nothing for a whole lease is offline, and its connection of no use.
   private func watchForSilence(_ webSocket: WebSocketSession) {
-    let lease = TimeAmount.milliseconds(Int64(gateway.pacing.leaseMilliseconds))
+    let lease = TimeAmount.milliseconds(Int64(gateway.health.pacing.leaseMilliseconds))
     let left = lastHeard + lease - NIODeadline.now()
     guard left > .zero else {
       return webSocket.close(.noHeartbeat, reason: "no heartbeat in time")

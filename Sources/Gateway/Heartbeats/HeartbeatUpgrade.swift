@@ -18,9 +18,7 @@ struct HeartbeatUpgrade: Sendable {
     var configuration = OnePortConfiguration()
     configuration.webSocketFrameByteLimit = Limits.webSocketFrameBytes
     configuration.answer = { fault, head in
-      Self.answer(
-        Problem(.badRequest, fault.detail), status: fault.status, requestID: Self.requestID(head),
-        headers: fault.headers)
+      Self.answer(Self.problem(for: fault), requestID: Self.requestID(head), headers: fault.headers)
     }
     return .onePort(
       configuration: configuration,
@@ -53,20 +51,31 @@ struct HeartbeatUpgrade: Sendable {
     }
   }
 
+  /// What the port refuses by itself.
+  private static func problem(for fault: PortFault) -> Problem {
+    switch fault {
+    case .malformedRequest, .badWebSocketKey: Problem(.badRequest, fault.detail)
+    case .headTooLarge: Problem(.headersTooLarge, fault.detail)
+    case .unsupportedWebSocketVersion: Problem(.upgradeRequired, fault.detail)
+    case .decisionFailed: Problem(.storeUnavailable, fault.detail)
+    }
+  }
+
   private static func answer(
-    _ problem: Problem, status: HTTPResponseStatus? = nil, requestID: String,
-    headers extra: HTTPHeaders = [:]
+    _ problem: Problem, requestID: String, headers extra: HTTPHeaders = [:]
   ) -> ReadyResponse {
     var headers: HTTPHeaders = [
       "Content-Type": Problem.contentType, "X-Request-ID": requestID,
     ]
     headers.add(contentsOf: extra)
-    if problem.status == 401 { headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"poolhub\"") }
+    if problem.status == 401 {
+      headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"poolhub\"")
+    }
     if let seconds = problem.retryAfterSeconds {
       headers.add(name: "Retry-After", value: String(seconds))
     }
     return ReadyResponse(
-      status: status ?? HTTPResponseStatus(statusCode: problem.status), headers: headers,
+      status: HTTPResponseStatus(statusCode: problem.status), headers: headers,
       body: problem.body(requestID: requestID))
   }
 
@@ -78,11 +87,8 @@ struct HeartbeatUpgrade: Sendable {
 
   /// The bearer header's, or `?session_token=`.
   private static func token(of head: HTTPRequestHead) -> String? {
-    if let value = head.headers.first(name: "Authorization") {
-      let parts = value.split(separator: " ", maxSplits: 1)
-      if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1]) }
-    }
-    return URI(head.uri).queryParameters["session_token"].map { String($0) }
+    head.headers.first(name: "Authorization").flatMap(Callers.bearer)
+      ?? URI(head.uri).queryParameters["session_token"].map { String($0) }
   }
 
   /// With and without a trailing slash.

@@ -97,9 +97,13 @@ struct Callers: Sendable {
     return .unknown(token)
   }
 
-  static func bearer(_ headers: HTTPFields) -> String? {
-    guard let value = headers[.authorization] else { return nil }
-    let parts = value.split(separator: " ", maxSplits: 1)
+  private static func bearer(_ headers: HTTPFields) -> String? {
+    headers[.authorization].flatMap(bearer)
+  }
+
+  /// The token of an `Authorization` header's value; nil when it is of another scheme.
+  static func bearer(_ authorization: String) -> String? {
+    let parts = authorization.split(separator: " ", maxSplits: 1)
     guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
     return String(parts[1])
   }

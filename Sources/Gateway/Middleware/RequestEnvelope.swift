@@ -3,6 +3,7 @@ import GatewayPolicy
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOHTTP1
 
 /// The outermost layer of every request: gives it an id, times and counts it, and turns whatever is
 /// thrown into a problem answer that says nothing of the inside.
@@ -23,6 +24,9 @@ struct RequestEnvelope: RouterMiddleware {
     var response: Response
     do {
       response = try await next(request, context)
+    } catch let error as HTTPParserError {
+      // The caller broke off, or what follows is no HTTP: the server ends the connection.
+      throw error
     } catch {
       response = answer(to: error, request, context)
     }
@@ -39,7 +43,9 @@ struct RequestEnvelope: RouterMiddleware {
     return RequestID.make(using: &generator)
   }
 
-  private func answer(to error: any Error, _ request: Request, _ context: GatewayContext) -> Response {
+  private func answer(to error: any Error, _ request: Request, _ context: GatewayContext)
+    -> Response
+  {
     let problem = problem(for: error, request)
     if problem.status == 500 {
       logger.error(

@@ -62,7 +62,7 @@ package struct SessionTokens: Sendable {
   private static func read(_ payload: Data) -> Session? {
     let fields = String(decoding: payload, as: UTF8.self).split(separator: " ")
     guard fields.count == 3, let issued = Int64(fields[0]), let expires = Int64(fields[1]),
-      let id = MinerID(fields[2])
+      let id = MinerID(String(fields[2]))
     else { return nil }
     return Session(
       minerID: id, issuedAt: Timestamp(milliseconds: issued),
@@ -73,7 +73,8 @@ package struct SessionTokens: Sendable {
 extension Data {
   /// RFC 4648 §5, without padding.
   fileprivate var base64URL: String {
-    base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+    base64EncodedString().replacing("+", with: "-").replacing("/", with: "_").replacing(
+      "=", with: "")
   }
 
   fileprivate init?(base64URL text: some StringProtocol) {

@@ -53,7 +53,8 @@ struct MatchRoutes {
       throw Self.problem(for: error)
     }
     gateway.acknowledged.note(reply.written)
-    gateway.metrics.fedBack(body.report.outcome, duplicate: reply.receipt.isDuplicate,
+    gateway.metrics.fedBack(
+      body.report.outcome, duplicate: reply.receipt.isDuplicate,
       after: .now - started)
     return .json(MinerAnswer.feedback(reply.receipt))
   }

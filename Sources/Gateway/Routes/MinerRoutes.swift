@@ -28,7 +28,7 @@ struct MinerRoutes {
     let body = try RegisterRequest(await request.jsonObject())
     let now = Timestamp.now
     let registration = try await store(body, at: now)
-    let pacing = gateway.pacing
+    let pacing = gateway.health.pacing
     let alive = StatusPatch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)
     gateway.acknowledged.note(
       await gateway.writer.append(
@@ -65,7 +65,7 @@ struct MinerRoutes {
     let id = try await gateway.callers.miner(request, body: object)
     let body = try UpdateRequest(object)
     let now = Timestamp.now
-    let pacing = gateway.pacing
+    let pacing = gateway.health.pacing
     let patch = body.status.patch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)
     var changes: [Change] = []
     var outboxIDs: [Int64] = []
@@ -107,7 +107,7 @@ struct MinerRoutes {
   /// Writes a sign of life and answers once it is in the stream, or queued while Redis is away.
   private func alive(_ id: MinerID, _ report: StatusReport) async throws -> Response {
     let now = Timestamp.now
-    let pacing = gateway.pacing
+    let pacing = gateway.health.pacing
     gateway.acknowledged.note(
       await gateway.writer.noteAndFlush(
         id, report.patch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)))

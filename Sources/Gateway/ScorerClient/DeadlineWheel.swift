@@ -1,6 +1,7 @@
-/// Deadlines of very many requests, most of which are answered long before: a ring of buckets of one
-/// millisecond. Adding costs the same however many there are; what was answered is dropped when its bucket
-/// comes round, once in `bucketCount` milliseconds, so the ring holds a few seconds' worth at most.
+/// Deadlines of very many requests, most of which are answered long before: a ring of buckets of
+/// one millisecond. Adding costs the same however many there are; what was answered is dropped when
+/// its bucket comes round, once in `bucketCount` milliseconds, so the ring holds a few seconds'
+/// worth at most.
 struct DeadlineWheel {
   private struct Entry {
     var id: UInt64

@@ -86,8 +86,8 @@ struct DispatchScorers {
     }
   }
 
-  /// The usable scorer with the fewest in flight and room for one more; those that lag behind the change
-  /// stream come last; of equals each in turn.
+  /// The usable scorer with the fewest in flight and room for one more; those that lag behind the
+  /// change stream come last; of equals each in turn.
   mutating func choose(avoiding avoided: Int? = nil) -> Int? {
     var best: Int?
     var bestLoad = Int.max

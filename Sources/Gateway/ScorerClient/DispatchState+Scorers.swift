@@ -11,8 +11,8 @@ extension DispatchState {
     }
     guard let place = scorers.place(of: peer) else {
       counters.strangers += 1
-      // It took us for the gateway that ran here before: it shall greet. Nothing else is answered, so
-      // that no two programs can go on refusing each other's refusals.
+      // It took us for the gateway that ran here before: it shall greet. Nothing else is answered,
+      // so that no two programs can go on refusing each other's refusals.
       if case .beat = record.message { refuse(peer, .notReady) }
       return
     }
@@ -30,7 +30,8 @@ extension DispatchState {
     }
   }
 
-  /// A frame could not be sent: nobody is connected under that name (`isGone`), or its queue is full.
+  /// A frame could not be sent: nobody is connected under that name (`isGone`), or its queue is
+  /// full.
   package mutating func undeliverable(
     _ requestIDs: [UInt64], to peer: PeerIdentity, isGone: Bool, now: Int64
   ) {
@@ -146,8 +147,8 @@ extension DispatchState {
     dispatchWaiting(now: now)
   }
 
-  /// It answers what it has, but what crossed its goodbye on the way it may never read. So others are
-  /// asked too, and the first answer counts; with nobody else there, it stays its own.
+  /// It answers what it has, but what crossed its goodbye on the way it may never read. So others
+  /// are asked too, and the first answer counts; with nobody else there, it stays its own.
   private mutating func leaving(_ place: Int, now: Int64) {
     guard scorers[place].phase != .draining else { return }
     scorers[place].phase = .draining

@@ -2,8 +2,8 @@ import Domain
 import Messaging
 import Wire
 
-/// Who answers what: every scorer that greeted, every request that has no answer yet. Pure: what happens
-/// comes in with the time in microseconds, what to do goes out as actions, in order.
+/// Who answers what: every scorer that greeted, every request that has no answer yet. Pure: what
+/// happens comes in with the time in microseconds, what to do goes out as actions, in order.
 ///
 /// `Token` stands for whoever waits for the answer.
 package struct DispatchState<Token> {
@@ -38,8 +38,8 @@ package struct DispatchState<Token> {
 
   /// - Parameters:
   ///   - speaks: the wire versions that this gateway offers.
-  ///   - firstRequestID: random in production, so that an answer to a question that this gateway's last
-  ///     run asked is nobody's.
+  ///   - firstRequestID: random in production, so that an answer to a question that this gateway's
+  ///     last run asked is nobody's.
   package init(
     gatewayID: String, limits: DispatchLimits = DispatchLimits(),
     speaks: ClosedRange<UInt8> = Record.spokenVersions.lowerBound...Record.currentVersion,

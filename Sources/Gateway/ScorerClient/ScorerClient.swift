@@ -6,8 +6,8 @@ import Wire
 
 /// The gateway's way to the scorers: asks whichever is best, and gives each caller its one answer.
 ///
-/// Runs a thread that owns the ROUTER. A caller costs one lock on the way in and one resumption on the way
-/// out; there is no task a request.
+/// Runs a thread that owns the ROUTER. A caller costs one lock on the way in and one resumption on
+/// the way out; there is no task a request.
 package final class ScorerClient: Service, Sendable {
   package struct Configuration: Sendable {
     /// Where scorers connect: `tcp://address:port` (`*` for any port) or `ipc:///path`.
@@ -23,7 +23,8 @@ package final class ScorerClient: Service, Sendable {
     }
   }
 
-  /// Requests that may wait for the router's thread to look; past it they are refused as overloaded.
+  /// Requests that may wait for the router's thread to look; past it they are refused as
+  /// overloaded.
   private static let mailboxLimit = 32_768
 
   private let configuration: Configuration
@@ -83,8 +84,9 @@ package final class ScorerClient: Service, Sendable {
     return MatchReply(answer: answer, applied: reply.streamID, scorerID: reply.scorerID)
   }
 
-  /// Hands in a report; once answered it is durable. A scorer that falls silent over it makes another
-  /// take it too, so a receipt may call a report a duplicate that its coordinator sent once.
+  /// Hands in a report; once answered it is durable. A scorer that falls silent over it makes
+  /// another take it too, so a receipt may call a report a duplicate that its coordinator sent
+  /// once.
   package func feedback(
     _ report: FeedbackReport, deadlineMilliseconds: Int
   ) async throws(DispatchError) -> FeedbackReply {

@@ -19,7 +19,8 @@ struct WaitingRequests {
     return id
   }
 
-  /// One of the waiting failed. `isWaiting` tells which are left, for when the skipped ones pile up.
+  /// One of the waiting failed. `isWaiting` tells which are left, for when the skipped ones pile
+  /// up.
   mutating func removeOne(isFeedback: Bool, where isWaiting: (UInt64) -> Bool) {
     count -= 1
     if isFeedback {

@@ -6,7 +6,8 @@ import Trust
 enum FeedbackTables {
   // MARK: Reading
 
-  /// Locks the trust of the reports' miners, in id order, and reads their evidence. Unknown miners are left out.
+  /// Locks the trust of the reports' miners, in id order, and reads their evidence. Unknown miners
+  /// are left out.
   static func lockMiners(
     of reports: [FeedbackReport], on connection: inout PostgresConnection
   ) throws(PostgresError) -> [MinerID: MinerEvidence] {
@@ -50,7 +51,8 @@ enum FeedbackTables {
     return pairs
   }
 
-  /// The time by the database's clock, the same for all scorers, and ids for `count` reports and outbox rows.
+  /// The time by the database's clock, the same for all scorers, and ids for `count` reports and
+  /// outbox rows.
   static func clock(
     count: Int, on connection: inout PostgresConnection
   ) throws(PostgresError) -> (now: Timestamp, reportIDs: [Int64], outboxIDs: [Int64]) {

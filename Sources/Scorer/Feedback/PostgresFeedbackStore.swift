@@ -2,11 +2,11 @@ import Domain
 import Postgres
 import Trust
 
-/// Feedback in PostgreSQL: the report with the weight that it got, the evidence, the miner's trust and the
-/// outbox row of each batch are one transaction. Its round trips don't grow with the batch.
+/// Feedback in PostgreSQL: the report with the weight that it got, the evidence, the miner's trust
+/// and the outbox row of each batch are one transaction. Its round trips don't grow with the batch.
 ///
-/// Rows are locked in the order miners (by id), idempotency keys (by coordinator and key), so that no two
-/// batches wait for each other.
+/// Rows are locked in the order miners (by id), idempotency keys (by coordinator and key), so that
+/// no two batches wait for each other.
 package struct PostgresFeedbackStore: FeedbackStore {
   /// Packs a miner's new trust for the outbox.
   package typealias Encode = @Sendable (MinerID, MinerTrust) -> [UInt8]

@@ -2,8 +2,9 @@ import Domain
 
 /// All that coordinators have seen of one miner, with the trust that follows from it.
 ///
-/// The trust is made anew from every coordinator's evidence at each counted report, in byte order of
-/// the coordinators' names. So nothing drifts, and the same reports in the same order give the same bits.
+/// The trust is made anew from every coordinator's evidence at each counted report, in byte order
+/// of the coordinators' names. So nothing drifts, and the same reports in the same order give the
+/// same bits.
 package struct MinerEvidence: Equatable, Sendable {
   package private(set) var trust: MinerTrust
   private var pairs: [Pair]

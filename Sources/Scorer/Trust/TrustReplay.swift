@@ -1,7 +1,7 @@
 import Domain
 
-/// Trust made anew from stored feedback. Given each miner's reports in the order they were committed in,
-/// it ends where the hub stands, to the bit.
+/// Trust made anew from stored feedback. Given each miner's reports in the order they were
+/// committed in, it ends where the hub stands, to the bit.
 package struct TrustReplay: Sendable {
   /// A stored report, as far as trust needs it.
   package struct Report: Equatable, Sendable {

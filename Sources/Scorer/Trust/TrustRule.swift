@@ -3,8 +3,9 @@ import Glibc
 
 /// How evidence becomes trust: beta reputation with exponential forgetting.
 ///
-/// Jøsang and Ismail, "The Beta Reputation System" (2002): the expected value of a beta distribution whose
-/// parameters are a prior plus the good and the bad evidence; evidence loses half its weight each half-life.
+/// Jøsang and Ismail, "The Beta Reputation System" (2002): the expected value of a beta
+/// distribution whose parameters are a prior plus the good and the bad evidence; evidence loses
+/// half its weight each half-life.
 package struct TrustRule: Equatable, Sendable {
   package var priorGood = 2.0
   package var priorBad = 2.0

@@ -158,7 +158,8 @@ struct IndexLoop {
 
   private mutating func take(_ query: MatchQuery, _ record: Record, from gateway: Int, now: Int64) {
     guard progress.isReady else { return refuse(record, .notReady, gateway) }
-    let budget = record.budgetMicroseconds == 0 ? Int64(UInt32.max) : Int64(record.budgetMicroseconds)
+    let budget =
+      record.budgetMicroseconds == 0 ? Int64(UInt32.max) : Int64(record.budgetMicroseconds)
     let match = ParkedMatches.Match(
       gateway: gateway, requestID: record.requestID, query: query, after: record.streamID,
       deadline: now + budget)
@@ -189,7 +190,8 @@ struct IndexLoop {
   }
 
   private func refuse(_ record: Record, _ code: Failure.Code, _ gateway: Int) {
-    dealers.queue(Record(requestID: record.requestID, message: .failure(Failure(code))), to: gateway)
+    dealers.queue(
+      Record(requestID: record.requestID, message: .failure(Failure(code))), to: gateway)
   }
 
   // MARK: Links

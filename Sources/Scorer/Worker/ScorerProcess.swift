@@ -37,10 +37,11 @@ struct ScorerProcess {
       client: redis, keys: keys, liveStatus: liveStatus, outbox: outbox, options: writing,
       logger: logger)
     let inbox = IndexInbox()
+    let feedbackStore = PostgresFeedbackStore(pool: pool, rule: trustRule) { id, trust in
+      ChangeCodec.encode([.trust(id, trust)])
+    }
     let feedback = FeedbackDesk(
-      store: PostgresFeedbackStore(pool: pool, rule: trustRule) { id, trust in
-        ChangeCodec.encode([.trust(id, trust)])
-      }, writer: writer, inbox: inbox, logger: logger)
+      store: feedbackStore, writer: writer, inbox: inbox, logger: logger)
     let follower = RegistryFollower(
       url: url, keys: keys, delayMilliseconds: settings.streamDelayMilliseconds,
       miners: PostgresMinerStore(pool: pool), liveStatus: liveStatus, writer: writer,
@@ -52,6 +53,7 @@ struct ScorerProcess {
         services: [
           .init(service: writer),
           .init(service: OutboxSweeper(outbox: outbox, writer: writer, logger: logger)),
+          .init(service: IdempotencyKeySweeper(store: feedbackStore)),
           .init(service: follower),
           .init(service: index, successTerminationBehavior: .gracefullyShutdownGroup),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))

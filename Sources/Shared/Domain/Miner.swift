@@ -45,6 +45,8 @@ package struct PriceOverride: Equatable, Sendable {
     self.reason = reason
     self.expiresAt = expiresAt
   }
+
+  package func isInForce(at now: Timestamp) -> Bool { expiresAt.map { now < $0 } ?? true }
 }
 
 /// A service that a miner switched on, as far as a match needs to know it.

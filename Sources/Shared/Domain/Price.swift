@@ -13,7 +13,7 @@ package struct Price: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// Reads a decimal as JSON writes numbers (`12`, `0.8`, `1.5e-3`), digit by digit.
   ///
   /// - Throws: `ParseError`: not such a number, more than 8 places that matter, below 0 or above 10⁹.
-  package init(decimal text: some StringProtocol) throws(ParseError) {
+  package init(decimal text: String) throws(ParseError) {
     var number = try DecimalText(text)
     number.dropTrailingZeros()
     if number.digits.isEmpty {
@@ -54,7 +54,7 @@ private struct DecimalText {
   var digits: [UInt8] = []
   var exponent = 0
 
-  init(_ text: some StringProtocol) throws(Price.ParseError) {
+  init(_ text: String) throws(Price.ParseError) {
     var rest = Array(text.utf8)[...]
     if rest.first == UInt8(ascii: "-") {
       isNegative = true
@@ -92,7 +92,8 @@ private struct DecimalText {
   }
 
   /// Exponents past ±9,999 say no more than «far too large» or «far too small», so they are held there.
-  private static func takeExponent(_ rest: inout ArraySlice<UInt8>) throws(Price.ParseError) -> Int {
+  private static func takeExponent(_ rest: inout ArraySlice<UInt8>) throws(Price.ParseError) -> Int
+  {
     var sign = 1
     if rest.first == UInt8(ascii: "-") || rest.first == UInt8(ascii: "+") {
       sign = rest.first == UInt8(ascii: "-") ? -1 : 1

@@ -6,7 +6,8 @@ package struct Weights: Equatable, Sendable {
   package var trust: Double
   package var load: Double
 
-  package static let standard = Weights(cap: 0.40, price: 0.20, latency: 0.20, trust: 0.15, load: 0.05)
+  package static let standard = Weights(
+    cap: 0.40, price: 0.20, latency: 0.20, trust: 0.15, load: 0.05)
 
   /// - Precondition: none is negative and their sum is above 0 and finite; `Settings` checks it.
   package init(cap: Double, price: Double, latency: Double, trust: Double, load: Double) {

@@ -62,7 +62,9 @@ package struct FieldReader {
       return nil
     }
     guard let number = value.double, range.contains(number) else {
-      fail(name, "range", "\(name) must be from \(plain(range.lowerBound)) to \(plain(range.upperBound))")
+      fail(
+        name, "range",
+        "\(name) must be from \(plain(range.lowerBound)) to \(plain(range.upperBound))")
       return nil
     }
     return number
@@ -163,7 +165,8 @@ package struct FieldReader {
     }
     guard bytes.contains(text.utf8.count) else {
       fail(
-        name, "length", "\(name) must have \(bytes.lowerBound) to \(bytes.upperBound) bytes of UTF-8")
+        name, "length",
+        "\(name) must have \(bytes.lowerBound) to \(bytes.upperBound) bytes of UTF-8")
       return nil
     }
     if text.utf8.contains(0) {

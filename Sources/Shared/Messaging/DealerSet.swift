@@ -3,8 +3,8 @@ import Glibc
 import Threads
 import Wire
 
-/// A scorer's connections, one DEALER to each gateway, for the one thread that also owns its index: poll,
-/// receive, queue, flush. Greeting and beating are part of it.
+/// A scorer's connections, one DEALER to each gateway, for the one thread that also owns its index:
+/// poll, receive, queue, flush. Greeting and beating are part of it.
 ///
 /// Not `Sendable`: make it on the thread that uses it.
 package final class DealerSet {
@@ -92,8 +92,8 @@ package final class DealerSet {
     }
   }
 
-  /// Reads what waits, without waiting for more. Requests go to `body` with their gateway's place; what
-  /// concerns the link alone is taken care of.
+  /// Reads what waits, without waiting for more. Requests go to `body` with their gateway's place;
+  /// what concerns the link alone is taken care of.
   ///
   /// - Parameter limit: stops once so many records were read (and at the end of their frame).
   /// - Returns: how many records were read.
@@ -122,8 +122,8 @@ package final class DealerSet {
     return count
   }
 
-  /// Puts `record` into the gateway's next frame, in the version that was agreed with it. A full frame
-  /// goes at once, the rest with `flush`.
+  /// Puts `record` into the gateway's next frame, in the version that was agreed with it. A full
+  /// frame goes at once, the rest with `flush`.
   package func queue(_ record: Record, to gateway: Int) {
     let link = links[gateway]
     var record = record
@@ -132,8 +132,8 @@ package final class DealerSet {
     if link.batch.isFull { send(link) }
   }
 
-  /// Sends what is queued. What can't go (the gateway is away) is dropped and counted: whoever asked
-  /// there asks again elsewhere.
+  /// Sends what is queued. What can't go (the gateway is away) is dropped and counted: whoever
+  /// asked there asks again elsewhere.
   /// - Throws: what ZeroMQ said of any send since the last flush.
   package func flush() throws(ZMQError) {
     for link in links where !link.batch.isEmpty { send(link) }

@@ -22,8 +22,8 @@ package enum LinkEvent: Equatable, Sendable {
   case versionMismatch
 }
 
-/// A scorer's view of one gateway: greet until welcomed, then beat; greet anew when it falls silent.
-/// Pure: time comes in as microseconds, what to do goes out.
+/// A scorer's view of one gateway: greet until welcomed, then beat; greet anew when it falls
+/// silent. Pure: time comes in as microseconds, what to do goes out.
 package struct GatewayLinkState: Equatable, Sendable {
   package enum Action: Equatable, Sendable {
     case greet(Hello)

@@ -1,8 +1,8 @@
 import Synchronization
 import Threads
 
-/// What other threads hand to one polling thread: an array under a lock, taken whole, and a bell that is
-/// rung only when the thread sleeps.
+/// What other threads hand to one polling thread: an array under a lock, taken whole, and a bell
+/// that is rung only when the thread sleeps.
 package final class Mailbox<Item: Sendable>: Sendable {
   private struct State {
     var items: [Item] = []

@@ -10,7 +10,8 @@ package struct PeerIdentity: Hashable, Sendable, CustomStringConvertible {
   /// For logs: text where the bytes are text.
   package var description: String { String(decoding: bytes, as: UTF8.self) }
 
-  /// A fresh one: `name`, cut to what fits, and 64 random bits, so that no two connections share it.
+  /// A fresh one: `name`, cut to what fits, and 64 random bits, so that no two connections share
+  /// it.
   package static func unique(
     name: String, using generator: inout some RandomNumberGenerator
   ) -> PeerIdentity {

@@ -1,7 +1,7 @@
 import Wire
 
-/// What a ROUTER's thread will send when its round is over: one frame for all that goes to one peer, up
-/// to `Record.batchLimit` records.
+/// What a ROUTER's thread will send when its round is over: one frame for all that goes to one
+/// peer, up to `Record.batchLimit` records.
 package struct RouterOutbox {
   struct Frame {
     var peer: PeerIdentity

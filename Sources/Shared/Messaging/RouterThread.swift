@@ -2,8 +2,8 @@ import Glibc
 import Threads
 import Wire
 
-/// What happens on a ROUTER's thread. All of it is called on that thread, with the time in microseconds
-/// of `MonotonicClock`; whatever it puts in the outbox is sent right after.
+/// What happens on a ROUTER's thread. All of it is called on that thread, with the time in
+/// microseconds of `MonotonicClock`; whatever it puts in the outbox is sent right after.
 package protocol RouterHandler: SendableMetatype {
   associatedtype Command: Sendable
 
@@ -137,8 +137,8 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
     return count
   }
 
-  /// Sends all that waits. A frame that cannot go may make the handler send others in its place; each
-  /// time it has one peer fewer to send to, so this ends.
+  /// Sends all that waits. A frame that cannot go may make the handler send others in its place;
+  /// each time it has one peer fewer to send to, so this ends.
   private mutating func sendFrames() throws(ZMQError) {
     while !outbox.isEmpty {
       var refused: [(peer: PeerIdentity, requestIDs: [UInt64], isGone: Bool)] = []

@@ -1,6 +1,7 @@
 import CZeroMQ
 
-/// ZeroMQ's I/O thread and what its sockets share. Each socket keeps it alive; with the last one it ends.
+/// ZeroMQ's I/O thread and what its sockets share. Each socket keeps it alive; with the last one it
+/// ends.
 package final class ZMQContext: @unchecked Sendable {
   // @unchecked: a ZeroMQ context may be used from any thread, and the pointer never changes.
   let handle: UnsafeMutableRawPointer

@@ -5,7 +5,8 @@ import Wire
 package struct ZMQOptions: Sendable {
   /// Frames that wait unsent for one peer; past it sending says `full`.
   package var sendLimitFrames: Int32 = 4_096
-  /// Frames that wait unread from one peer; past it ZeroMQ reads no more from the peer's connection.
+  /// Frames that wait unread from one peer; past it ZeroMQ reads no more from the peer's
+  /// connection.
   package var receiveLimitFrames: Int32 = 4_096
   /// A longer message closes the connection that it came over.
   package var messageLimitBytes: Int64 = FrameBatch.messageLimitBytes

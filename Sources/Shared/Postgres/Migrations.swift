@@ -31,7 +31,8 @@ package struct Migration: Equatable, Sendable {
   package let sql: String
 }
 
-/// Brings the schema `poolhub` up to date from plain SQL files, each applied once, in order, in a transaction.
+/// Brings the schema `poolhub` up to date from plain SQL files, each applied once, in order, in a
+/// transaction.
 package enum Migrations {
   /// Any number that nobody else locks; whoever migrates holds it.
   private static let lockKey: Int64 = 0x706f_6f6c_6875_62

@@ -1,8 +1,8 @@
 import CPostgreSQL
 import Glibc
 
-/// One connection to PostgreSQL. Its calls block, each for a bounded time: it lives on a thread of its own
-/// (`PostgresPool`), or in a tool that may block.
+/// One connection to PostgreSQL. Its calls block, each for a bounded time: it lives on a thread of
+/// its own (`PostgresPool`), or in a tool that may block.
 package struct PostgresConnection: ~Copyable {
   /// Prepared statements kept on the server; what comes after is prepared each time it runs.
   package static let preparedLimit = 256
@@ -27,7 +27,7 @@ package struct PostgresConnection: ~Copyable {
   /// Opens a connection.
   ///
   /// - Parameters:
-  ///   - dsn: a libpq connection string or `postgresql://` URI. What it says wins over our defaults.
+  ///   - dsn: a libpq connection string or `postgresql://` URI. It wins over our defaults.
   ///   - statementTimeout: the server's limit for one statement; nil: none.
   package static func open(
     dsn: String, connectTimeout: Duration = .seconds(3), statementTimeout: Duration? = .seconds(5)
@@ -49,8 +49,8 @@ package struct PostgresConnection: ~Copyable {
 
   /// Runs one statement with its parameters `$1`, `$2` …
   ///
-  /// - Parameter preparing: true: prepared once, however often it is repeated. False: planned for these
-  ///   very parameters, where a plan that is good for all would be bad for most.
+  /// - Parameter preparing: true: prepared once, however often it is repeated. False: planned for
+  ///   these very parameters, where a plan that is good for all would be bad for most.
   @discardableResult
   package mutating func execute(
     _ sql: String, _ parameters: [PostgresValue] = [], preparing: Bool = true
@@ -69,7 +69,8 @@ package struct PostgresConnection: ~Copyable {
     return try finish(isSent)
   }
 
-  /// Runs a script of any number of statements, without parameters. Outside a transaction it is one of its own.
+  /// Runs a script of any number of statements, without parameters. Outside a transaction it is one
+  /// of its own.
   package mutating func executeScript(_ sql: String) throws(PostgresError) {
     _ = try finish(PQsendQuery(handle, sql))
   }
@@ -100,7 +101,8 @@ package struct PostgresConnection: ~Copyable {
     try executeScript("SET statement_timeout = \(milliseconds)")
   }
 
-  /// Forgets what the last job did, and finds out without a round trip whether the server hung up meanwhile.
+  /// Forgets what the last job did, and finds out without a round trip whether the server hung up
+  /// meanwhile.
   mutating func beginJob() {
     hasSentCommit = false
     var descriptor = pollfd(fd: PQsocket(handle), events: Int16(POLLIN), revents: 0)
@@ -125,7 +127,8 @@ package struct PostgresConnection: ~Copyable {
     return name
   }
 
-  /// Waits for everything that the statement just sent gives; the last result counts, or the first error.
+  /// Waits for everything that the statement just sent gives; the last result counts, or the first
+  /// error.
   private mutating func finish(_ isSent: Int32) throws(PostgresError) -> PostgresResult {
     guard isSent == 1 else { throw lose() }
     let deadline = statementTimeout.map { ContinuousClock.now + $0 + Self.answerGrace }

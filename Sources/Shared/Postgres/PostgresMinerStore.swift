@@ -219,7 +219,8 @@ extension PostgresMinerStore {
     try await pool.run { try Self.find(id, on: &$0) }
   }
 
-  /// The first `limit` miners after `cursor` in byte order of their ids, of those that pass the filter.
+  /// The first `limit` miners after `cursor` in byte order of their ids, of those that pass the
+  /// filter.
   package func page(
     after cursor: MinerID?, limit: Int, filter: MinerFilter = MinerFilter()
   ) async throws -> [StoredMiner] {
@@ -241,8 +242,8 @@ extension PostgresMinerStore {
     }
   }
 
-  /// Gives every miner to `body`, a page at a time. Not one moment's picture: what changes meanwhile may be
-  /// given before or after its change, which the record's version tells.
+  /// Gives every miner to `body`, a page at a time. Not one moment's picture: what changes
+  /// meanwhile may be given before or after its change, which the record's version tells.
   ///
   /// `body` runs where the caller does, so it may touch the caller's state.
   package nonisolated(nonsending) func streamAll(

@@ -1,8 +1,8 @@
 /// Changes that are committed but may not have reached the change stream yet.
 ///
-/// Whoever commits a change writes its row in the same transaction, appends the change to the stream
-/// and deletes the row. A sweeper does the same for rows that somebody left behind; that a change may
-/// thus be appended twice harms nobody, since changes are idempotent.
+/// Whoever commits a change writes its row in the same transaction, appends the change to the
+/// stream and deletes the row. A sweeper does the same for rows that somebody left behind; that a
+/// change may thus be appended twice harms nobody, since changes are idempotent.
 package struct PostgresOutbox: Sendable {
   package struct Row: Equatable, Sendable {
     package var id: Int64

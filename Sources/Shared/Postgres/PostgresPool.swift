@@ -61,11 +61,11 @@ package final class PostgresPool: Sendable {
 
   /// Runs `body` on a free session's thread.
   ///
-  /// When the connection breaks before a commit was sent, `body` is run once more on a new one: outside
-  /// a transaction it may only send what may happen twice.
+  /// When the connection breaks before a commit was sent, `body` is run once more on a new one:
+  /// outside a transaction it may only send what may happen twice.
   ///
-  /// - Throws: whatever `body` throws, and `PostgresError` with `isUnavailable` when the server can't be
-  ///   reached or too many callers wait.
+  /// - Throws: whatever `body` throws, and `PostgresError` with `isUnavailable` when the server
+  ///   can't be reached or too many callers wait.
   package func run<Value: Sendable>(
     _ body: @Sendable @escaping (inout PostgresConnection) throws -> Value
   ) async throws -> Value {
@@ -102,7 +102,8 @@ package final class PostgresPool: Sendable {
     }
   }
 
-  /// Refuses new callers and closes the connections that nobody uses; the others close after their work.
+  /// Refuses new callers and closes the connections that nobody uses; the others close after their
+  /// work.
   package func close() async {
     let (idle, waiting) = state.withLock { state in
       state.isClosed = true

@@ -18,7 +18,8 @@ actor PostgresSession {
     self.statementTimeout = statementTimeout
   }
 
-  /// Runs `body`; should the connection break under it before it sent a commit, once more on a new one.
+  /// Runs `body`; should the connection break under it before it sent a commit, once more on a new
+  /// one.
   func run<Value: Sendable>(
     _ body: @Sendable (inout PostgresConnection) throws -> Value
   ) throws -> Value {

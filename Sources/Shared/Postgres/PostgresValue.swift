@@ -58,8 +58,9 @@ package enum PostgresValue: Sendable {
     return true
   }
 
-  /// An array of one dimension: dimensions, has-nulls flag, element type, length, lower bound, then each
-  /// element after its length, −1 standing for NULL (`array_recv` in PostgreSQL's arrayfuncs.c).
+  /// An array of one dimension: dimensions, has-nulls flag, element type, length, lower bound, then
+  /// each element after its length, −1 standing for NULL (`array_recv` in PostgreSQL's
+  /// arrayfuncs.c).
   private static func putArray<Value>(
     _ values: [Value?], of elementOID: Int32, _ buffer: inout [UInt8],
     _ encode: (Value, inout [UInt8]) -> Void

@@ -69,7 +69,8 @@ extension SettingsReader {
     guard let text = text(key) else { return fallback }
     guard let level = Logger.Level(rawValue: text.lowercased()) else {
       let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")
-      throw SettingsError(key: key, fault: "is not one of \(known)", mend: "set it like \(key)=info")
+      throw SettingsError(
+        key: key, fault: "is not one of \(known)", mend: "set it like \(key)=info")
     }
     return level
   }

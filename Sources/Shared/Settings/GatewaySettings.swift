@@ -46,7 +46,7 @@ package struct GatewaySettings: Sendable {
   package var heartbeatFlushMilliseconds: Int
   /// POOLHUB_SCORER_BIND=tcp://127.0.0.1:8204
   package var scorerBind: String
-  /// POOLHUB_SCORER_IN_FLIGHT=256: requests that one scorer may be working on.
+  /// POOLHUB_SCORER_IN_FLIGHT=1024: requests that one scorer may be working on.
   package var inFlightLimit: Int
   /// POOLHUB_SCORER_QUEUE=4096: requests that may wait for a scorer.
   package var queueLimit: Int
@@ -60,14 +60,15 @@ package struct GatewaySettings: Sendable {
     adminSecret = try reader.secret("POOLHUB_ADMIN_SECRET")
     signingKeys = try reader.signingKeys("POOLHUB_SESSION_SIGNING_KEYS")
     registration = try reader.choice("POOLHUB_REGISTRATION", default: Registration.open)
-    sessionSeconds = try reader.integer("POOLHUB_SESSION_TTL_SEC", default: 3_600, in: 1...2_592_000)
+    sessionSeconds = try reader.integer(
+      "POOLHUB_SESSION_TTL_SEC", default: 3_600, in: 1...2_592_000)
     heartbeatsPerSecond = try reader.integer(
       "POOLHUB_HEARTBEATS_PER_SEC", default: 20_000, in: 1...10_000_000)
     heartbeatFlushMilliseconds = try reader.integer(
       "POOLHUB_HEARTBEAT_FLUSH_MS", default: 20, in: 1...1_000)
     scorerBind = try reader.endpoint(
       reader.text("POOLHUB_SCORER_BIND") ?? "tcp://127.0.0.1:8204", key: "POOLHUB_SCORER_BIND")
-    inFlightLimit = try reader.integer("POOLHUB_SCORER_IN_FLIGHT", default: 256, in: 1...65_536)
+    inFlightLimit = try reader.integer("POOLHUB_SCORER_IN_FLIGHT", default: 1_024, in: 1...65_536)
     queueLimit = try reader.integer("POOLHUB_SCORER_QUEUE", default: 4_096, in: 1...1_000_000)
   }
 }
@@ -95,7 +96,9 @@ extension SettingsReader {
       }
       guard parts.count == 2, (1...Limits.nameBytes).contains(parts[0].utf8.count),
         Self.secretByteCount.contains(parts[1].utf8.count)
-      else { throw SettingsError(key: key, fault: "has an entry that is not name:secret", mend: mend) }
+      else {
+        throw SettingsError(key: key, fault: "has an entry that is not name:secret", mend: mend)
+      }
       secrets.append(NamedSecret(name: parts[0], secret: parts[1]))
     }
     if text("POOLHUB_COORDINATOR_SHARED_SECRET", isSecret: true) != nil {
@@ -105,11 +108,13 @@ extension SettingsReader {
     if secrets.isEmpty { throw SettingsError(key: key, fault: "is missing", mend: mend) }
     for (name, own) in Dictionary(grouping: secrets, by: \.name) where own.count > 2 {
       throw SettingsError(
-        key: key, fault: "gives \(name) more than two secrets", mend: "keep the old and the new one")
+        key: key, fault: "gives \(name) more than two secrets", mend: "keep the old and the new one"
+      )
     }
     if Set(secrets.map(\.secret)).count < secrets.count {
       throw SettingsError(
-        key: key, fault: "gives one secret twice", mend: "give every coordinator a secret of its own")
+        key: key, fault: "gives one secret twice",
+        mend: "give every coordinator a secret of its own")
     }
     return secrets
   }

@@ -24,7 +24,9 @@ package struct ScorerSettings: Sendable {
   package init(_ reader: SettingsReader) throws(SettingsError) {
     common = try CommonSettings(reader)
     let host = ProcessInfo.processInfo.hostName
-    scorerID = reader.text("POOLHUB_SCORER_ID") ?? "scorer-\(ProcessInfo.processInfo.processIdentifier)@\(host)"
+    scorerID =
+      reader.text("POOLHUB_SCORER_ID")
+      ?? "scorer-\(ProcessInfo.processInfo.processIdentifier)@\(host)"
     guard scorerID.utf8.count <= Limits.nameBytes else {
       throw SettingsError(
         key: "POOLHUB_SCORER_ID", fault: "is longer than \(Limits.nameBytes) bytes",
@@ -43,7 +45,8 @@ package struct ScorerSettings: Sendable {
     let named = try reader.namedNumbers(
       "POOLHUB_TRUST_WEIGHTS", default: ["completed": 1, "failed": 1, "rejected": 0.25])
     trustWeights = (named["completed"]!, named["failed"]!, named["rejected"]!)
-    streamDelayMilliseconds = try reader.integer("POOLHUB_STREAM_DELAY_MS", default: 0, in: 0...60_000)
+    streamDelayMilliseconds = try reader.integer(
+      "POOLHUB_STREAM_DELAY_MS", default: 0, in: 0...60_000)
   }
 }
 

@@ -7,7 +7,8 @@ extension Metric {
     "poolhub_heartbeats_total", "Signs of life taken in, by the way they came (transport).")
   package static let webSockets = gauge("poolhub_websockets", "Open miner WebSockets.")
   package static let webSocketClosures = counter(
-    "poolhub_websocket_closures_total", "Ended miner WebSockets, by close code.")
+    "poolhub_websocket_closures_total",
+    "Ended miner WebSockets, by the hub's close code, or who ended it (code).")
 
   package static let registrations = counter(
     "poolhub_registrations_total", "Registrations, by whether the miner was new (created).")
