@@ -164,7 +164,10 @@ let package = Package(
       ]),
     tests("FleetTests", ["Domain", "Fleet", "JSON", "Simulation", "TestSupport"]),
     tests(
-      "IntegrationTests", ["Domain", "Fleet", "JSON", "TestSupport", "Simulation", asyncHTTPClient]),
+      "IntegrationTests",
+      [
+        "Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", "TestSupport", asyncHTTPClient,
+      ]),
 
     // Benchmarks' floor: the bare framework, answering a constant.
     .executableTarget(

@@ -205,3 +205,17 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
     #expect(index.names(query { $0.capabilitiesAll = ["c6", "c70"] }) == [])
   }
 }
+
+@Suite("texts are compared byte by byte")
+struct ExactTextTests {
+  @Test("two spellings of one accent are two capabilities")
+  func accents() {
+    var index = ScanIndex()
+    index.add(record("composed") { $0.capabilities = ["caf\u{E9}"] })
+    index.add(record("combined") { $0.capabilities = ["cafe\u{301}"] })
+    var query = MatchQuery(jobID: "job")
+    query.topK = 10
+    query.capabilitiesAny = ["caf\u{E9}"]
+    #expect(index.match(query, at: noon).candidates.map(\.minerID) == [id("composed")])
+  }
+}

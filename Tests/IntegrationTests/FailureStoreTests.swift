@@ -1,6 +1,5 @@
 import JSON
 import Simulation
-import Synchronization
 import TestSupport
 import Testing
 
@@ -58,11 +57,24 @@ extension RunningProcesses {
           let health = try #require(try await client.health().json)
           #expect(health["db"]?.bool == false)
           #expect(health["redis"]?.bool == true)
+          let priced = Array(#"{"price_token_per_ksec":2}"#.utf8)
+          try await client.update(priced, token: miner.token)
+            .expectProblem(503, "store_unavailable", retries: true)
+          let stranger = await #expect(throws: WebSocketClient.UpgradeRefused.self) {
+            _ = try await WebSocketClient.connect(
+              url: client.baseURL + "/v1/miners/heartbeat",
+              headers: [("Authorization", "Bearer nobody-knows-this-key")])
+          }
+          stranger?.answer.expectProblem(503, "store_unavailable", retries: true)
           // What need not last goes on.
+          #expect(try await client.update(Array("{}".utf8), token: miner.token).status == 200)
           #expect(try await miner.heartbeat(["queue_len": .int(3)]).status == 200)
           #expect(try await client.renewLease(token: miner.token).status == 200)
           #expect(try await client.online("st-db") == [miner.id])
         }
+        #expect(
+          try await client.match(capability: "st-db").candidate(miner.id)?["price"]
+            == .number("0.5"))
         try await eventually("it registers again") {
           try await client.register(Self.registration("st-db-2")).status == 200
         }
@@ -105,7 +117,7 @@ extension RunningProcesses {
           let first = answer.candidate(miners[0].id)
           return first?["price"] == .number("0.25") && first?["breakdown"]?["load"]?.double == 0.7
             && first?["trust"]?.double == 0.6 && answer.candidate("st-redis-3") != nil
-            && answer.candidate(miners[1].id)?["breakdown"]?["load"]?.double == 0.5
+            && answer.load(of: miners[1].id) == 0.5
         }
       }
       try await hub.waitForHealth("ok", scorers: 2)
@@ -145,12 +157,11 @@ extension RunningProcesses {
     private static func match(
       _ count: Int, _ client: HubClient, _ capability: String, _ expected: [String]
     ) async throws -> [String] {
-      let next = Atomic(0)
-      return try await withThrowingTaskGroup(of: [String].self) { group in
-        for _ in 0..<8 {
+      try await withThrowingTaskGroup(of: [String].self) { group in
+        for worker in 0..<8 {
           group.addTask {
             var faults: [String] = []
-            while next.wrappingAdd(1, ordering: .relaxed).oldValue < count {
+            for _ in stride(from: worker, to: count, by: 8) {
               if let fault = await matchFault(client, capability, expected) {
                 faults.append(fault)
               }

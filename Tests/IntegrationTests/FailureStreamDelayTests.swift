@@ -67,7 +67,7 @@ extension RunningProcesses {
       kill(pid, SIGTERM)
       let answer = try await waiting
       #expect(answer.candidate(miner.id) != nil, "\(answer.text)")
-      try await eventually("the gateway has ended") { !isRunning(pid) }
+      await eventually("the gateway has ended") { !isRunning(pid) }
       try await hub.waitForHealth("ok", scorers: 1)
     }
 

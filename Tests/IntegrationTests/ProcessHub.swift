@@ -1,8 +1,8 @@
 import TestSupport
 import Testing
 
-/// Tests that start, stop and kill real processes. One after the other: each has a whole hub of its own,
-/// and what they wait for should not have to wait for another hub's load.
+/// Tests that start, stop and kill real processes. One after the other: each has a whole hub of its
+/// own, and what they wait for should not have to wait for another hub's load.
 @Suite("The running processes", .serialized) enum RunningProcesses {}
 
 /// One hub for all tests of a suite, which run one after the other and clean up behind themselves.

@@ -23,7 +23,8 @@ extension HubClient {
   /// The names of all online miners with a capability, sorted; nil when the match failed.
   func online(_ capability: String) async throws -> [String]? {
     let answer = try await match(capability: capability)
-    return answer.status == 200 ? answer.candidates.compactMap { $0["miner_id"]?.string }.sorted() : nil
+    return answer.status == 200
+      ? answer.candidates.compactMap { $0["miner_id"]?.string }.sorted() : nil
   }
 
   func feedback(
@@ -45,6 +46,12 @@ extension HubAnswer {
     candidates.first { $0["miner_id"]?.string == id }
   }
 
+  /// A candidate's part of the score for its load, to three places.
+  func load(of id: String) -> Double? {
+    let load = candidate(id)?["breakdown"]?["load"]?.double
+    return load.map { ($0 * 1_000).rounded() / 1_000 }
+  }
+
   /// Checks that it is a problem document of this kind.
   func expectProblem(
     _ status: Int, _ code: String, retries: Bool = false,
@@ -64,11 +71,27 @@ extension HubAnswer {
   }
 }
 
+/// A number that several tasks count up.
+final class Tally: Sendable {
+  private let value = Mutex(0)
+
+  var total: Int { value.withLock { $0 } }
+  func count() { value.withLock { $0 += 1 } }
+}
+
 /// What became of matches that were asked for without a pause.
-struct MatchTally: Sendable {
-  var good = 0
+final class MatchTally: Sendable {
+  private let results = Mutex((good: 0, faults: [String]()))
+
+  var good: Int { results.withLock { $0.good } }
   /// One line each, of those that failed or missed a miner.
-  var faults: [String] = []
+  var faults: [String] { results.withLock { $0.faults } }
+
+  func note(_ fault: String?) {
+    results.withLock { results in
+      if let fault { results.faults.append(fault) } else { results.good += 1 }
+    }
+  }
 }
 
 /// Asks for matches without a pause while `body` runs.
@@ -78,7 +101,7 @@ func whileMatching(
   _ client: HubClient, capability: String, expecting expected: [String], workers: Int = 3,
   body: () async throws -> Void
 ) async throws -> MatchTally {
-  let tally = Mutex(MatchTally())
+  let tally = MatchTally()
   let names = expected.sorted()
   return try await withThrowingTaskGroup(of: Void.self) { group in
     for _ in 0..<workers {
@@ -86,16 +109,13 @@ func whileMatching(
         while !Task.isCancelled {
           let fault = await matchFault(client, capability, names)
           // What was cut off by the end counts for nothing.
-          if Task.isCancelled { return }
-          tally.withLock { tally in
-            if let fault { tally.faults.append(fault) } else { tally.good += 1 }
-          }
+          if !Task.isCancelled { tally.note(fault) }
         }
       }
     }
     try await body()
     group.cancelAll()
-    return tally.withLock { $0 }
+    return tally
   }
 }
 
@@ -109,4 +129,12 @@ func matchFault(_ client: HubClient, _ capability: String, _ names: [String]) as
   } catch {
     return "\(error)"
   }
+}
+
+/// Requests that the gateway has sent to scorers and that have no answer yet.
+func inFlight(_ client: HubClient) async throws -> Int {
+  let lines = try await client.request("GET", "/v1/metrics").text.split(separator: "\n")
+  return lines.filter { $0.hasPrefix("poolhub_scorer_in_flight{") }
+    .compactMap { $0.split(separator: " ").last.flatMap { Double($0) } }
+    .reduce(0) { $0 + Int($1) }
 }

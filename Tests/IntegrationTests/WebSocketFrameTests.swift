@@ -3,8 +3,8 @@ import Simulation
 import TestSupport
 import Testing
 
-extension RunningProcesses {
-  @Suite("Frames of a heartbeat WebSocket", .hub()) struct WebSocketFrames {
+extension RunningProcesses.WebSocketHeartbeats {
+  @Suite("Frames") struct Frames {
     private static let badTexts: [(String, Int, String)] = [
       ("{", 400, "not_json"), ("", 400, "not_json"), (#"{"queue_len":1} x"#, 400, "not_json"),
       (#"{"queue_len":NaN}"#, 400, "not_json"),
@@ -26,6 +26,9 @@ extension RunningProcesses {
         try await socket.beat(number)
       }
       try await socket.send(binary: Array(#"{"queue_len":1}"#.utf8))
+      expectError(try await socket.nextJSON(), 400, "not_json")
+      try await socket.send(opcode: .binary, payload: [0xff], isFinal: false)
+      try await socket.send(opcode: .continuation, payload: [0xfe])
       expectError(try await socket.nextJSON(), 400, "not_json")
       try await socket.beat(99)
       await socket.close()

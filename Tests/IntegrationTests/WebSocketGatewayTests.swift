@@ -21,7 +21,7 @@ extension RunningProcesses {
       #expect(new.isOpen)
       try await eventually("its load shows") {
         let answer = try await hub.client().match(capability: capability)
-        return answer.candidate(miner.id)?["breakdown"]?["load"]?.double == 0.6
+        return answer.load(of: miner.id) == 0.6
       }
       await new.close()
     }
@@ -81,7 +81,7 @@ extension RunningProcesses {
       #expect(hub.log().contains("gateway-1 ended with status 0"))
       // What its miners said last was written before it went.
       let answer = try await other.match(capability: "gw-bye")
-      #expect(answer.candidates.map { $0["breakdown"]?["load"]?.double } == [0.5, 0.5, 0.5])
+      #expect(miners.map { answer.load(of: $0.id) } == [0.5, 0.5, 0.5])
 
       try await hub.waitForHealth("ok", scorers: 1)
       for miner in miners {

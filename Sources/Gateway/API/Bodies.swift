@@ -83,8 +83,9 @@ extension FieldReader {
   /// Names whose case doesn't matter.
   mutating func lowercasedNames(_ name: String) -> [String]? {
     guard let names = names(name) else { return nil }
-    var seen = Set<String>()
-    return names.map { $0.lowercased() }.filter { seen.insert($0).inserted }
+    var distinct = DistinctTexts()
+    for name in names { distinct.append(name.lowercased()) }
+    return distinct.texts
   }
 
   /// A list of strings, or a map of scalars that becomes `key:value` strings.
@@ -95,12 +96,11 @@ extension FieldReader {
       return nil
     }
     let errorCount = errors.count
-    var tags: [String] = []
+    var distinct = DistinctTexts()
     for member in object.members {
-      guard let tag = tag(member.name, member.value, in: name) else { continue }
-      if !tags.contains(tag) { tags.append(tag) }
+      if let tag = tag(member.name, member.value, in: name) { distinct.append(tag) }
     }
-    return errors.count == errorCount ? tags : nil
+    return errors.count == errorCount ? distinct.texts : nil
   }
 
   private mutating func tag(_ key: String, _ value: JSONValue, in name: String) -> String? {

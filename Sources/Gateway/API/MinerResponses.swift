@@ -70,10 +70,14 @@ package struct MinerStatus: Sendable {
     json.field("busy", live?.busy ?? false)
     json.field("queue_len", live?.queueLength ?? 0)
     json.field("avg_latency_ms", live?.avgLatencyMilliseconds)
-    json.field("temp_c", live?.temperatureCelsius.map(Double.init))
-    json.field("mem_free_gb", live?.memFreeGB.map(Double.init))
-    json.field("gpu_utilization", live?.gpuUtilization.map(Double.init))
+    json.field("temp_c", live?.temperatureCelsius.flatMap(Self.asSaid))
+    json.field("mem_free_gb", live?.memFreeGB.flatMap(Self.asSaid))
+    json.field("gpu_utilization", live?.gpuUtilization.flatMap(Self.asSaid))
   }
+
+  /// By the shortest digits that tell `value` from other floats: what was said as 61.3 is no
+  /// 61.29999923706055.
+  private static func asSaid(_ value: Float) -> Double? { Double(value.description) }
 }
 
 /// The short answers of the miners' paths.

@@ -1,5 +1,4 @@
 import Domain
-import Foundation
 import JSON
 
 /// `PUT /v1/miners/{id}/price-override`
@@ -77,27 +76,5 @@ extension FieldReader {
       return nil
     }
     return time
-  }
-}
-
-extension Timestamp {
-  /// Reads RFC 3339 with or without fractions of a second.
-  package init?(rfc3339 text: String) {
-    for fractional in [true, false] {
-      let style = Date.ISO8601FormatStyle(includingFractionalSeconds: fractional)
-      if let date = try? style.parse(text) {
-        let milliseconds = (date.timeIntervalSince1970 * 1_000).rounded()
-        guard abs(milliseconds) < 1e15 else { return nil }
-        self.init(milliseconds: Int64(milliseconds))
-        return
-      }
-    }
-    return nil
-  }
-
-  /// RFC 3339 in UTC with milliseconds: `2030-01-31T12:00:00.000Z`.
-  package var rfc3339: String {
-    Date(timeIntervalSince1970: Double(milliseconds) / 1_000)
-      .formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 }

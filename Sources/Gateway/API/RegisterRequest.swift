@@ -97,7 +97,9 @@ extension FieldReader {
 
   /// Chains are named by numbers or texts; both are kept as text.
   private mutating func chainID(_ name: String) -> String? {
-    if case .number(let digits)? = find([name])?.value { return String(digits.prefix(64)) }
+    if case .number(let digits)? = find([name])?.value {
+      return checkedText(.string(digits), name, 0...Limits.nameBytes)
+    }
     return text(name, bytes: 0...Limits.nameBytes)
   }
 }

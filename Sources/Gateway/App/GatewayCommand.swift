@@ -1,6 +1,8 @@
 import ArgumentParser
 import Domain
 import Logging
+import Postgres
+import Redis
 import Settings
 import Telemetry
 
@@ -16,8 +18,11 @@ struct GatewayCommand: AsyncParsableCommand {
   var checkConfig = false
 
   func run() async throws {
-    let settings = try await loadSettings(named: "poolhub-gateway") {
-      try GatewaySettings($0)
+    let settings = try await loadSettings(named: "poolhub-gateway") { reader in
+      let settings = try GatewaySettings(reader)
+      try settings.common.checkAddresses(
+        database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
+      return settings
     }
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
@@ -25,7 +30,11 @@ struct GatewayCommand: AsyncParsableCommand {
       fields: ["gateway": "\(settings.gatewayID)"])
     let logger = Logger(label: "poolhub-gateway")
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
-    try await GatewayProcess(settings: settings, logger: logger).run()
+    do {
+      try await GatewayProcess(settings: settings, logger: logger).run()
+    } catch {
+      throw StartFailure(error, settings: settings) ?? error
+    }
     logger.notice("stopped")
   }
 }

@@ -47,12 +47,20 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
       try take(text, webSocket)
       badFrames = 0
     } catch {
-      gateway.metrics.badFrame()
-      webSocket.sendText(ByteBuffer(bytes: HeartbeatFrame.error(error)))
-      badFrames += 1
-      if badFrames >= Self.badFrameLimit {
-        webSocket.close(.badFrames, reason: "too many bad frames")
-      }
+      refuse(error, webSocket)
+    }
+  }
+
+  func sessionReceivedBinary(_ webSocket: WebSocketSession) {
+    refuse(Problem(.notJSON, "heartbeats are text frames; this one is binary"), webSocket)
+  }
+
+  private func refuse(_ problem: Problem, _ webSocket: WebSocketSession) {
+    gateway.metrics.badFrame()
+    webSocket.sendText(ByteBuffer(bytes: HeartbeatFrame.error(problem)))
+    badFrames += 1
+    if badFrames >= Self.badFrameLimit {
+      webSocket.close(.badFrames, reason: "too many bad frames")
     }
   }
 

@@ -3,6 +3,7 @@ import GatewayPolicy
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
 import NIOHTTP1
 
 /// The outermost layer of every request: gives it an id, times and counts it, and turns whatever is
@@ -30,6 +31,8 @@ struct RequestEnvelope: RouterMiddleware {
     } catch {
       response = answer(to: error, request, context)
     }
+    // Errors too: the bytes of a body would be read as the next answer.
+    if request.method == .head { response = response.createHeadResponse() }
     response.headers[.requestID] = context.requestID
     metrics.answered(
       route: context.endpointPath ?? "unknown", status: response.status.code,
@@ -63,6 +66,8 @@ struct RequestEnvelope: RouterMiddleware {
     case let problem as Problem: return problem
     case let error as HTTPError where error.status == .notFound: return notFound(request)
     case let error as HTTPError where error.status == .contentTooLarge: return Self.tooLarge
+    // A body that comes in chunks says nothing of its length beforehand.
+    case is NIOTooManyBytesError: return Self.tooLarge
     case let error as HTTPError where (400..<500).contains(error.status.code):
       return Problem(.badRequest, "the request could not be read")
     default:

@@ -30,12 +30,14 @@ package struct WebSocketCloseCode: RawRepresentable, Sendable, Hashable {
   }
 }
 
-/// Puts a peer's frames together into text messages and says what else each frame asks for.
+/// Puts a peer's frames together into messages and says what else each frame asks for.
 /// Pure: no channel, no time.
 struct WebSocketMessageState {
   enum Action: Equatable {
     case none
     case text(ByteBuffer)
+    /// A whole binary message, which is of no use to anybody here.
+    case binary
     case pong(ByteBuffer)
     case peerClosed(WebSocketCloseCode)
     case fail(WebSocketCloseCode)
@@ -44,6 +46,7 @@ struct WebSocketMessageState {
   let messageByteLimit: Int
   /// The fragments so far of a message whose last one hasn't come.
   private var fragments: ByteBuffer?
+  private var isBinary = false
 
   init(messageByteLimit: Int) {
     self.messageByteLimit = messageByteLimit
@@ -58,8 +61,9 @@ struct WebSocketMessageState {
     var payload = frame.data
     payload.webSocketUnmask(mask)
     switch frame.opcode {
-    case .text:
+    case .text, .binary:
       if fragments != nil { return .fail(.protocolError) }
+      isBinary = frame.opcode == .binary
       return frame.fin ? message(payload) : keep(payload)
     case .continuation:
       guard var whole = fragments else { return .fail(.protocolError) }
@@ -72,7 +76,6 @@ struct WebSocketMessageState {
     case .ping: return .pong(payload)
     case .pong: return .none
     case .connectionClose: return closure(payload)
-    case .binary: return .fail(.unsupportedData)
     default: return .fail(.protocolError)
     }
   }
@@ -85,6 +88,7 @@ struct WebSocketMessageState {
 
   private func message(_ payload: ByteBuffer) -> Action {
     if payload.readableBytes > messageByteLimit { return .fail(.messageTooBig) }
+    if isBinary { return .binary }
     return payload.isUTF8 ? .text(payload) : .fail(.invalidText)
   }
 

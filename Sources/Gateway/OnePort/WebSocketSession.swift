@@ -7,6 +7,8 @@ package protocol WebSocketSessionDelegate: AnyObject {
   func sessionOpened(_ session: WebSocketSession)
   /// A whole text message, valid UTF-8 and within the limit.
   func session(_ session: WebSocketSession, received text: ByteBuffer)
+  /// A whole binary message, whose bytes nobody wants; closes with 1003 unless implemented.
+  func sessionReceivedBinary(_ session: WebSocketSession)
   /// The server is stopping. Send a goodbye and close, now or a little later; closes with 1001 unless
   /// implemented.
   func sessionShouldQuiesce(_ session: WebSocketSession)
@@ -16,6 +18,10 @@ package protocol WebSocketSessionDelegate: AnyObject {
 
 extension WebSocketSessionDelegate {
   package func sessionOpened(_ session: WebSocketSession) {}
+
+  package func sessionReceivedBinary(_ session: WebSocketSession) {
+    session.close(.unsupportedData)
+  }
 
   package func sessionShouldQuiesce(_ session: WebSocketSession) {
     session.close(.goingAway)
@@ -193,6 +199,7 @@ package final class WebSocketSession: ChannelInboundHandler {
     switch action {
     case .none: break
     case .text(let text): delegate?.session(self, received: text)
+    case .binary: delegate?.sessionReceivedBinary(self)
     case .pong(let payload):
       // A peer that pings without reading gets no pongs piled up.
       if channel.isWritable {

@@ -15,5 +15,8 @@ package struct HeartbeatPacing: Equatable, Sendable {
     self.leaseSeconds = max(Double(leaseSeconds), 3 * nextSeconds)
   }
 
-  package var leaseMilliseconds: UInt32 { UInt32(min(leaseSeconds * 1_000, 4_000_000_000)) }
+  /// Both are whole milliseconds, but for what binary floating point makes of them.
+  package var leaseMilliseconds: UInt32 {
+    UInt32(min((leaseSeconds * 1_000).rounded(), 4_000_000_000))
+  }
 }

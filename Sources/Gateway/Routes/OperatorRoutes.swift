@@ -1,4 +1,5 @@
 import Domain
+import Foundation
 import GatewayAPI
 import HTTPTypes
 import Hummingbird
@@ -85,7 +86,9 @@ struct OperatorRoutes {
   }
 
   private static func minerID(_ context: GatewayContext) throws(Problem) -> MinerID {
-    guard let id = context.parameters.get("id").flatMap({ MinerID($0) }) else {
+    // The router leaves a path's segments as they were sent.
+    let name = context.parameters.get("id").flatMap(\.removingPercentEncoding)
+    guard let id = name.flatMap({ MinerID($0) }) else {
       throw Problem(.unknownMiner, "this miner is not registered")
     }
     return id

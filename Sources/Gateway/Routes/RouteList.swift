@@ -11,6 +11,7 @@ struct RouteList {
   private var routes: [(method: HTTPRequest.Method, path: String, handler: Handler)] = []
   private(set) var paths = PathTable()
 
+  /// Takes HEAD too; the envelope leaves the body out.
   mutating func get(_ path: String, _ handler: @escaping Handler) {
     add(.get, path, handler)
     add(.head, path, handler)
@@ -27,10 +28,7 @@ struct RouteList {
 
   func register(on router: Router<GatewayContext>) {
     for (method, path, handler) in routes {
-      router.on(RouterPath(path), method: method) { request, context in
-        let response = try await handler(request, context)
-        return method == .head ? response.createHeadResponse() : response
-      }
+      router.on(RouterPath(path), method: method, use: handler)
     }
   }
 

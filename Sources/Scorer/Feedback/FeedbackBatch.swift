@@ -11,14 +11,14 @@ struct FeedbackBatch {
 
   /// What makes two reports the same.
   struct Subject: Hashable {
-    let coordinator: String
-    let jobID: String
+    let coordinator: ExactText
+    let jobID: ExactText
     let minerID: MinerID
     let outcome: Outcome
 
     init(_ report: FeedbackReport) {
-      coordinator = report.coordinator
-      jobID = report.jobID
+      coordinator = ExactText(report.coordinator)
+      jobID = ExactText(report.jobID)
       minerID = report.minerID
       outcome = report.outcome
     }

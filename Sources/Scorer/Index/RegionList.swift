@@ -75,12 +75,12 @@ struct Region: Sendable {
 
 /// The regions that have miners, by number.
 struct RegionList: Sendable {
-  private var numbers: [String: UInt32] = [:]
+  private var numbers: [ExactText: UInt32] = [:]
   /// By number; one without members is a number that is free.
   private(set) var all: [Region] = []
   private var free: [UInt32] = []
 
-  func number(of name: String) -> UInt32? { numbers[name] }
+  func number(of name: String) -> UInt32? { numbers[ExactText(name)] }
 
   subscript(number: UInt32) -> Region {
     _read { yield all[Int(number)] }
@@ -89,7 +89,7 @@ struct RegionList: Sendable {
 
   /// - Returns: the region's number and the miner's place among its members.
   mutating func join(_ name: String, slot: Int) -> (region: UInt32, place: Int) {
-    let number = numbers[name] ?? add(name)
+    let number = numbers[ExactText(name)] ?? add(name)
     self[number].members.append(slot)
     self[number].noteChange()
     return (number, self[number].members.count - 1)
@@ -104,7 +104,7 @@ struct RegionList: Sendable {
       return last
     }
     if self[number].members.isEmpty {
-      numbers[self[number].name] = nil
+      numbers[ExactText(self[number].name)] = nil
       all[Int(number)] = Region(name: "")
       free.append(number)
     }
@@ -120,7 +120,7 @@ struct RegionList: Sendable {
       number = UInt32(all.count)
       all.append(Region(name: name))
     }
-    numbers[name] = number
+    numbers[ExactText(name)] = number
     return number
   }
 }

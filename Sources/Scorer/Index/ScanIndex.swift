@@ -34,7 +34,7 @@ package struct ScanIndex: MinerIndex {
     }
     guard record.version > columns.identity[slot].version else { return }
     columns.identity[slot] = identity
-    if regions[columns.region[slot]].name != record.profile.region {
+    if ExactText(regions[columns.region[slot]].name) != ExactText(record.profile.region) {
       leaveRegion(slot)
       joinRegion(record.profile.region, slot)
     }
@@ -98,7 +98,7 @@ package struct ScanIndex: MinerIndex {
     var online: [String: Int] = [:]
     var latency = (sum: 0.0, count: 0)
     for region in regions.all where !region.members.isEmpty {
-      online[region.name] = region.onlineCount
+      online[region.name, default: 0] += region.onlineCount
       latency.sum += region.latencyMillisecondsSum
       latency.count += region.latencies.count
     }

@@ -100,11 +100,21 @@ extension ScanIndex {
 
 // Looking at every miner.
 extension ScanIndex {
+  /// Where nobody counts, only the asked region's miners need looking at.
   private func scan(_ ask: Ask, around holes: [Int], into best: inout TopList) {
-    forEachSlot(around: holes) { slot in
-      var terms = Terms(price: 0, slots: 0)
-      if rejection(of: slot, ask, &terms) == nil { offer(slot, ask, terms, to: &best) }
+    guard ask.regionName != nil else {
+      return forEachSlot(around: holes) { consider($0, ask, for: &best) }
     }
+    guard let region = ask.region else { return }
+    for slot in regions[region].members where holes.isEmpty || !holes.contains(slot) {
+      consider(slot, ask, for: &best)
+    }
+  }
+
+  @inline(__always)
+  private func consider(_ slot: Int, _ ask: borrowing Ask, for best: inout TopList) {
+    var terms = Terms(price: 0, slots: 0)
+    if rejection(of: slot, ask, &terms) == nil { offer(slot, ask, terms, to: &best) }
   }
 
   private func scan(

@@ -1,31 +1,34 @@
+import Domain
+
 /// Small numbers for strings, as long as somebody uses them: what miners call things is theirs to
 /// choose and to change, so a string that nobody holds any more must not take room for ever.
 struct StringTable: Sendable {
-  private var numbers: [String: UInt32] = [:]
+  private var numbers: [ExactText: UInt32] = [:]
   private var strings: [String] = []
   private var useCounts: [Int] = []
   private var free: [UInt32] = []
 
   /// The number of a string that is in use.
-  func number(of string: String) -> UInt32? { numbers[string] }
+  func number(of string: String) -> UInt32? { numbers[ExactText(string)] }
 
   subscript(number: UInt32) -> String { strings[Int(number)] }
 
   var count: Int { numbers.count }
 
   mutating func retain(_ string: String) -> UInt32 {
-    if let number = numbers[string] {
+    let key = ExactText(string)
+    if let number = numbers[key] {
       useCounts[Int(number)] += 1
       return number
     }
     if let number = free.popLast() {
-      numbers[string] = number
+      numbers[key] = number
       strings[Int(number)] = string
       useCounts[Int(number)] = 1
       return number
     }
     let number = UInt32(strings.count)
-    numbers[string] = number
+    numbers[key] = number
     strings.append(string)
     useCounts.append(1)
     return number
@@ -35,7 +38,7 @@ struct StringTable: Sendable {
     let place = Int(number)
     useCounts[place] -= 1
     if useCounts[place] > 0 { return }
-    numbers[strings[place]] = nil
+    numbers[ExactText(strings[place])] = nil
     strings[place] = ""
     free.append(number)
   }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Domain
 import Logging
+import Postgres
+import Redis
 import Settings
 import Telemetry
 
@@ -16,7 +18,12 @@ struct ScorerCommand: AsyncParsableCommand {
   var checkConfig = false
 
   func run() async throws {
-    let settings = try await loadSettings(named: "poolhub-scorer") { try ScorerSettings($0) }
+    let settings = try await loadSettings(named: "poolhub-scorer") { reader in
+      let settings = try ScorerSettings(reader)
+      try settings.common.checkAddresses(
+        database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
+      return settings
+    }
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
       level: settings.common.logLevel, format: settings.common.logFormat,

@@ -91,7 +91,7 @@ private struct DecimalText {
     return taken.map { $0 - UInt8(ascii: "0") }
   }
 
-  /// Exponents past ±9,999 say no more than «far too large» or «far too small», so they are held there.
+  /// Exponents are held at ±10¹², where no text is long enough for its digits to make up for them.
   private static func takeExponent(_ rest: inout ArraySlice<UInt8>) throws(Price.ParseError) -> Int
   {
     var sign = 1
@@ -101,6 +101,6 @@ private struct DecimalText {
     }
     let digits = takeDigits(&rest)
     if digits.isEmpty { throw .notANumber }
-    return sign * digits.reduce(0) { min($0 * 10 + Int($1), 9_999) }
+    return sign * digits.reduce(0) { min($0 * 10 + Int($1), 1_000_000_000_000) }
   }
 }

@@ -126,14 +126,11 @@ package struct FieldReader {
       return nil
     }
     let errorCount = errors.count
-    var texts: [String] = []
-    var seen = Set<String>()
+    var distinct = DistinctTexts()
     for (index, item) in items.enumerated() {
-      if let text = checkedText(item, "\(name)[\(index)]", bytes), seen.insert(text).inserted {
-        texts.append(text)
-      }
+      if let text = checkedText(item, "\(name)[\(index)]", bytes) { distinct.append(text) }
     }
-    return errors.count == errorCount ? texts : nil
+    return errors.count == errorCount ? distinct.texts : nil
   }
 
   package mutating func object(_ name: String) -> JSONObject? {

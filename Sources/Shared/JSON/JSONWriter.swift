@@ -90,7 +90,7 @@ package struct JSONWriter {
   /// The shortest digits that read back as `value`; whole numbers without a fraction; null when not finite.
   package mutating func value(_ value: Double) {
     guard value.isFinite else { return null() }
-    if value.rounded() == value, abs(value) < 1e15 {
+    if value.rounded() == value, abs(value) < 0x1p54 {
       number(String(Int64(value)))
     } else {
       number(value.description)

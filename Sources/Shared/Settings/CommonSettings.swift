@@ -31,6 +31,28 @@ package struct CommonSettings: Sendable {
     leaseSeconds + heartbeatGraceSeconds + registryTrustSeconds + 3_600
   }
 
+  /// Asks those who will use the stores' addresses whether they can.
+  ///
+  /// - Parameters:
+  ///   - database: whether this is a connection string.
+  ///   - redis: reads a URL; what it throws says what is wrong with it and holds no secret.
+  package func checkAddresses(
+    database: (String) -> Bool, redis: (String) throws -> Void
+  ) throws(SettingsError) {
+    guard database(databaseDSN) else {
+      throw SettingsError(
+        key: "POOLHUB_DB_DSN", fault: "is neither a libpq connection string nor a URI",
+        mend: "set it like POOLHUB_DB_DSN=postgresql://poolhub@127.0.0.1/poolhub")
+    }
+    do {
+      try redis(redisURL)
+    } catch {
+      throw SettingsError(
+        key: "POOLHUB_REDIS_URL", fault: "cannot be used: \(error)",
+        mend: "set it like POOLHUB_REDIS_URL=redis://127.0.0.1:6379/0")
+    }
+  }
+
   package init(_ reader: SettingsReader) throws(SettingsError) {
     databaseDSN = try reader.required(
       "POOLHUB_DB_DSN", mend: "set it like POOLHUB_DB_DSN=postgresql://poolhub@127.0.0.1/poolhub",

@@ -95,6 +95,7 @@ extension SettingsReader {
         $0.trimmingCharacters(in: .whitespaces)
       }
       guard parts.count == 2, (1...Limits.nameBytes).contains(parts[0].utf8.count),
+        parts[0].utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
         Self.secretByteCount.contains(parts[1].utf8.count)
       else {
         throw SettingsError(key: key, fault: "has an entry that is not name:secret", mend: mend)
@@ -137,6 +138,8 @@ extension SettingsReader {
       }
       keys.append(SigningKey(id: parts[0], secret: Array(secret)))
     }
+    // Commas alone are no value either.
+    if keys.isEmpty { throw SettingsError(key: key, fault: "is missing", mend: mend) }
     if Set(keys.map(\.id)).count < keys.count {
       throw SettingsError(key: key, fault: "names one key id twice", mend: mend)
     }

@@ -1,0 +1,79 @@
+import JSON
+import Simulation
+
+/// The hub's paths, each with who may use it.
+struct ContractPath: Sendable, CustomStringConvertible {
+  enum Reach: String, CaseIterable { case anyone, miner, coordinator, operators, noUpgrade }
+
+  let method: String
+  let path: String
+  let reach: Reach
+  /// A good body, with MINER for the name of the miner that calls.
+  var body: String?
+
+  var description: String { "\(method) \(path)" }
+
+  static let all: [ContractPath] = [
+    ContractPath(method: "GET", path: "/v1/health", reach: .anyone),
+    ContractPath(method: "GET", path: "/health", reach: .anyone),
+    ContractPath(method: "GET", path: "/v1/live", reach: .anyone),
+    ContractPath(method: "GET", path: "/v1/metrics", reach: .anyone),
+    ContractPath(method: "GET", path: "/metrics", reach: .anyone),
+    ContractPath(
+      method: "POST", path: "/v1/miners/register", reach: .anyone,
+      body: #"{"miner_id": "MINER", "api_key": "key-of-MINER-0123456789"}"#),
+    ContractPath(method: "POST", path: "/v1/miners/update", reach: .miner, body: "{}"),
+    ContractPath(
+      method: "POST", path: "/v1/miners/heartbeat", reach: .miner, body: #"{"queue_len": 0}"#),
+    ContractPath(method: "GET", path: "/v1/miners/heartbeat", reach: .noUpgrade),
+    ContractPath(method: "GET", path: "/v1/miners/lease/renew", reach: .miner),
+    ContractPath(method: "POST", path: "/v1/miners/lease/renew", reach: .miner, body: "{}"),
+    ContractPath(method: "GET", path: "/v1/miners/status", reach: .miner),
+    ContractPath(method: "POST", path: "/v1/miners/logout", reach: .miner, body: "{}"),
+    ContractPath(
+      method: "POST", path: "/v1/match", reach: .coordinator, body: #"{"job_id": "j"}"#),
+    ContractPath(
+      method: "POST", path: "/v1/feedback", reach: .coordinator,
+      body: #"{"job_id": "j", "miner_id": "MINER", "outcome": "accepted"}"#),
+    ContractPath(method: "GET", path: "/v1/miners", reach: .operators),
+    ContractPath(
+      method: "PUT", path: "/v1/miners/MINER/price-override", reach: .operators,
+      body: #"{"price": 1, "reason": "r"}"#),
+    ContractPath(
+      method: "DELETE", path: "/v1/miners/MINER/price-override", reach: .operators),
+  ]
+
+  /// What each path takes, as `Allow` says.
+  static var methodsByPath: [String: Set<String>] {
+    var methods: [String: Set<String>] = [:]
+    for entry in all {
+      methods[entry.path, default: []].insert(entry.method)
+      let changes = entry.path.hasSuffix("/lease/renew")
+      if entry.method == "GET" && !changes { methods[entry.path]?.insert("HEAD") }
+    }
+    return methods
+  }
+
+  /// Sends the request.
+  ///
+  /// - Parameters:
+  ///   - suffix: goes behind the path.
+  func ask(
+    _ client: HubClient, miner: String, bearer: String? = nil, headers: [(String, String)] = [],
+    suffix: String = ""
+  ) async throws -> HubAnswer {
+    try await client.request(
+      method, path.replacing("MINER", with: miner) + suffix, bearer: bearer, headers: headers,
+      body: body.map { Array($0.replacing("MINER", with: miner).utf8) })
+  }
+
+  /// The secret that this path wants.
+  func bearer(_ client: HubClient, _ miner: LiveMiner) -> String? {
+    switch reach {
+    case .anyone, .noUpgrade: nil
+    case .miner: miner.token
+    case .coordinator: client.coordinatorSecret
+    case .operators: client.adminSecret
+    }
+  }
+}
