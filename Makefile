@@ -14,7 +14,7 @@ help: ## List the targets
 run: build ## Install what is missing, build, and run a hub with mock miners until Ctrl-C
 	@exec $(BIN)/poolhub dev $(ARGS)
 
-test: setup lint ## Install what is missing, build, and run every test
+test: setup ## Install what is missing, build, and run every test
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 

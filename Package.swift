@@ -166,7 +166,8 @@ let package = Package(
     tests(
       "IntegrationTests",
       [
-        "Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", "TestSupport", asyncHTTPClient,
+        "Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", "TestSupport",
+        asyncHTTPClient,
       ]),
 
     // Benchmarks' floor: the bare framework, answering a constant.

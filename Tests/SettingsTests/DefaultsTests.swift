@@ -105,6 +105,15 @@ struct DefaultsTests {
     #expect(settings.streamDelayMilliseconds == 500)
   }
 
+  @Test("a value may stand in double quotes, as in .env files")
+  func quoted() throws {
+    let settings = try Environment.scorerSettings([
+      "POOLHUB_REDIS_URL": "\"redis://127.0.0.1:7/1\"", "POOLHUB_SCORER_ID": "\"\"",
+    ])
+    #expect(settings.common.redisURL == "redis://127.0.0.1:7/1")
+    #expect(settings.scorerID.hasPrefix("scorer-"))
+  }
+
   @Test("weights that are left out keep their default, and one part may be all")
   func partialWeights() throws {
     let some = try Environment.scorerSettings(["POOLHUB_DEFAULT_WEIGHTS": "cap:0,load:1"]).weights

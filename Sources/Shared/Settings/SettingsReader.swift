@@ -57,11 +57,15 @@ package struct SettingsReader: Sendable {
 
   private init(config: ConfigReader) { self.config = config }
 
-  /// The value with surrounding space removed; nil when absent or blank.
+  /// The value with surrounding space, and a pair of double quotes as `.env` files have, removed; nil when
+  /// absent or blank.
   package func text(_ key: String, isSecret: Bool = false) -> String? {
     let components = key.lowercased().split(separator: "_").map(String.init)
-    let value = config.string(forKey: ConfigKey(components), isSecret: isSecret)?
+    var value = config.string(forKey: ConfigKey(components), isSecret: isSecret)?
       .trimmingCharacters(in: .whitespacesAndNewlines)
+    if let quoted = value, quoted.count >= 2, quoted.first == "\"", quoted.last == "\"" {
+      value = String(quoted.dropFirst().dropLast())
+    }
     return value?.isEmpty == false ? value : nil
   }
 
