@@ -208,14 +208,29 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
 
 @Suite("texts are compared byte by byte")
 struct ExactTextTests {
-  @Test("two spellings of one accent are two capabilities")
+  @Test("two spellings of one accent are two capabilities and two regions")
   func accents() {
-    var index = ScanIndex()
-    index.add(record("composed") { $0.capabilities = ["caf\u{E9}"] })
-    index.add(record("combined") { $0.capabilities = ["cafe\u{301}"] })
-    var query = MatchQuery(jobID: "job")
-    query.topK = 10
-    query.capabilitiesAny = ["caf\u{E9}"]
-    #expect(index.match(query, at: noon).candidates.map(\.minerID) == [id("composed")])
+    check(ScanIndex.self)
+    check(BlockIndex.self)
+  }
+
+  private func check<Index: MinerIndex>(_: Index.Type) {
+    var index = Index(weights: .standard)
+    for (name, text) in [("composed", "caf\u{E9}"), ("combined", "cafe\u{301}")] {
+      index.upsert(
+        record(name) {
+          $0.capabilities = [text]
+          $0.region = text
+        })
+      index.apply(patch(), to: id(name))
+    }
+    var byCapability = MatchQuery(jobID: "job")
+    byCapability.topK = 10
+    byCapability.capabilitiesAny = ["caf\u{E9}"]
+    #expect(index.match(byCapability, at: noon).candidates.map(\.minerID) == [id("composed")])
+    var byRegion = MatchQuery(jobID: "job")
+    byRegion.topK = 10
+    byRegion.region = "cafe\u{301}"
+    #expect(index.match(byRegion, at: noon).candidates.map(\.minerID) == [id("combined")])
   }
 }

@@ -18,7 +18,7 @@ struct IndexLoop {
   private let feedback: FeedbackDesk
   private let logger: Logger
   private let dealers: DealerSet
-  private var registry: Registry<ScanIndex>
+  private var registry: Registry<BlockIndex>
   private var leases: LeaseClock
   private var progress: StreamProgress
   private var parked = ParkedMatches()

@@ -1,0 +1,114 @@
+import Domain
+
+// The bounds: for each block the most that the linear part of a score (price, latency, trust and
+// load, by their shares) comes to for any of its open miners, at each cap of the grid, with no cap
+// in force (`freeLane`) and with ranked prices (`rankLane`). Kept less the region's slack.
+extension BlockIndex {
+  /// A bound that nobody reaches. Finite, so that no sum or product with it is NaN.
+  static let nobody = SIMD16<Float>(repeating: -1e30)
+  /// More than all rounding of bounds comes to: what is computed in single precision are some ten
+  /// sums and products of numbers up to 2, each off by 2⁻²³ of them at most.
+  static let margin: Float = 8e-6
+  /// A region's slack from which all its bounds are written anew.
+  static let greatestSlack: Float = 1
+
+  @inline(__always)
+  func linearParts(_ line: MinerLine, _ region: RegionRow) -> SIMD16<Float> {
+    if !line.isOpen { return Self.nobody }
+    let latency =
+      line.latencyBucket < 0
+      ? Score.unknownLatency : 1 - region.latencies.rank(Int(line.latencyBucket))
+    let load = 1 - Double(line.taken) / Double(line.slots)
+    let rest =
+      shares.price + shares.latency * latency + shares.trust * line.trust + shares.load * load
+    let price = Float(line.price)
+    var parts = SIMD16<Float>(repeating: Float(rest))
+    parts -= SIMD16(repeating: Float(shares.price) * price) * grid.inverse
+    parts = Lanes.select(SIMD16(repeating: price) .> grid.limit, Self.nobody, parts)
+    parts[CapGrid.rankLane] = Float(
+      rest - shares.price * region.prices.rank(Int(line.priceBucket)))
+    return parts - Self.slack(region)
+  }
+
+  @inline(__always)
+  static func slack(_ region: RegionRow) -> SIMD16<Float> {
+    var slack = SIMD16<Float>(repeating: region.latencySlack)
+    slack[CapGrid.rankLane] += region.priceSlack
+    return slack
+  }
+
+  /// Makes a block's bounds those of its miners as they are.
+  mutating func computeBounds(of block: Int) {
+    let number = Int(blocks[block].region)
+    let parts = withRegion(number) { region in
+      var parts = Self.nobody
+      var bits = blocks[block].open
+      while bits != 0 {
+        let slot = block * 64 + bits.trailingZeroBitCount
+        bits &= bits &- 1
+        parts = Lanes.greater(parts, linearParts(lines[slot], region))
+      }
+      return (parts, region.latencySlack + region.priceSlack)
+    }
+    bounds[block] = parts.0
+    blocks[block].slack = parts.1
+    blocks[block].isLoose = false
+    let superblock = Int(blocks[block].superblock)
+    superbounds[superblock] = Lanes.greater(superbounds[superblock], parts.0)
+    superblocks[superblock].isLoose = true
+  }
+
+  @inline(__always)
+  func withRegion<Result>(_ number: Int, _ body: (RegionRow) -> Result) -> Result {
+    body(regionRows[number])
+  }
+
+  mutating func computeBounds(ofSuperblock superblock: Int) {
+    let row = superblocks[superblock]
+    var parts = Self.nobody
+    for block in Int(row.first)..<Int(row.first) + Int(row.count) {
+      parts = Lanes.greater(parts, bounds[block])
+    }
+    superbounds[superblock] = parts
+    superblocks[superblock].isLoose = false
+  }
+
+  /// Keeps bounds valid when a miner's line becomes another.
+  @inline(__always)
+  mutating func raiseBounds(of block: Int, from old: SIMD16<Float>, to new: SIMD16<Float>) {
+    let held = bounds[block]
+    if Lanes.anyHolds(new .> held) {
+      bounds[block] = Lanes.greater(held, new)
+      let superblock = Int(blocks[block].superblock)
+      superbounds[superblock] = Lanes.greater(superbounds[superblock], new)
+    }
+    // What was highest in some lane has sunk there.
+    if Lanes.anyHolds((old .>= held - SIMD16(repeating: 1e-5)) .& (new .< old)) {
+      blocks[block].isLoose = true
+    }
+  }
+
+  /// Ranks of a region have fallen by so much at most: whatever rests on them may have risen.
+  mutating func addSlack(_ number: Int, latency: Double, price: Double) {
+    if latency > 0 {
+      regionRows[number].latencySlack += Float(shares.latency * latency * 1.000_001 + 1e-7)
+    }
+    if price > 0 {
+      regionRows[number].priceSlack += Float(shares.price * price * 1.000_001 + 1e-7)
+    }
+    let slack = Self.slack(regionRows[number])
+    if slack[CapGrid.rankLane] < Self.greatestSlack { return }
+    // Each bound is rounded once more by this.
+    let shift = slack + SIMD16(repeating: 2.5e-7)
+    regionRows[number].latencySlack = 0
+    regionRows[number].priceSlack = 0
+    for superblock in regions[number]!.superblocks {
+      let row = superblocks[Int(superblock)]
+      superbounds[Int(superblock)] += shift
+      for block in Int(row.first)..<Int(row.first) + Int(row.count) {
+        bounds[block] += shift
+        blocks[block].slack -= slack[CapGrid.rankLane]
+      }
+    }
+  }
+}

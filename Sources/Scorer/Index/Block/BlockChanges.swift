@@ -1,0 +1,254 @@
+import Domain
+
+// Changes of miners.
+extension BlockIndex {
+  @discardableResult
+  package mutating func apply(_ patch: StatusPatch, to id: MinerID) -> Bool {
+    own()
+    guard let row = row(of: id) else { return false }
+    memory.rows[row].live.merge(patch)
+    let slot = Int(memory.rows[row].slot)
+    var line = lines[slot]
+    memory.rows[row].live.write(to: &line)
+    replaceLine(slot, with: line)
+    return true
+  }
+
+  @discardableResult
+  package mutating func apply(_ trust: MinerTrust, to id: MinerID) -> Bool {
+    own()
+    guard let row = row(of: id) else { return false }
+    guard trust.version >= details[row].trustVersion else { return true }
+    details[row].trustVersion = trust.version
+    details[row].good = trust.good
+    details[row].bad = trust.bad
+    let slot = Int(memory.rows[row].slot)
+    var line = lines[slot]
+    line.trust = trust.score
+    replaceLine(slot, with: line)
+    return true
+  }
+
+  /// Writes a miner's line, with all that is kept of lines elsewhere.
+  @inline(__always)
+  mutating func replaceLine(_ slot: Int, with new: MinerLine) {
+    let block = slot >> 6
+    let bit: UInt64 = 1 << UInt64(slot & 63)
+    let old = lines[slot]
+    let number = Int(blocks[block].region)
+    let parts = withRegion(number) { (linearParts(old, $0), linearParts(new, $0)) }
+    lines[slot] = new
+    if new.isOpen { blocks[block].open |= bit } else { blocks[block].open &= ~bit }
+    raiseBounds(of: block, from: parts.0, to: parts.1)
+    let wasOnline = blocks[block].online & bit != 0
+    let isOnline = new.deadline > blocks[block].validFrom
+    if isOnline {
+      blocks[block].nextExpiry = min(blocks[block].nextExpiry, new.deadline)
+      blocks[block].online |= bit
+    } else {
+      blocks[block].online &= ~bit
+    }
+    if old.priceBucket != new.priceBucket {
+      priceBuckets[slot] = UInt16(new.priceBucket)
+    } else if wasOnline == isOnline && old.latencyBucket == new.latencyBucket
+      && old.latencyUnits == new.latencyUnits
+    {
+      return
+    }
+    if wasOnline { count(old, in: number, by: -1) }
+    if isOnline { count(new, in: number, by: 1) }
+  }
+
+  package mutating func upsert(_ record: MinerRecord) {
+    own()
+    guard let row = row(of: record.id) else {
+      add(record)
+      return
+    }
+    guard record.version > details[row].version else { return }
+    let slot = Int(memory.rows[row].slot)
+    let number = Int(blocks[slot >> 6].region)
+    if ExactText(regions[number]!.name) == ExactText(record.profile.region) {
+      setCategories(of: row, to: false)
+      write(record, to: row)
+      setCategories(of: row, to: true)
+      return
+    }
+    let line = lines[slot]
+    setCategories(of: row, to: false)
+    leaveSlot(slot)
+    takeSlot(row, line, record.profile.region)
+    write(record, to: row)
+    setCategories(of: row, to: true)
+  }
+
+  private mutating func add(_ record: MinerRecord) {
+    let new = MinerRow(id: record.id)
+    let row: Int
+    if let free = freeRows.popLast() {
+      row = Int(free)
+      memory.rows[row] = new
+    } else {
+      row = memory.appendRow(new)
+      if details.count == details.capacity {
+        details.reserveCapacity(details.count + details.count / 4 + 64)
+      }
+      details.append(MinerDetails())
+    }
+    let rows = memory.rows
+    let hashing = ids.hashing
+    ids.insert(hashing.hash(record.id.text), row) { hashing.hash(rows[$0].id.text) }
+    var line = MinerLine()
+    line.row = UInt32(row)
+    takeSlot(row, line, record.profile.region)
+    write(record, to: row)
+    setCategories(of: row, to: true)
+  }
+
+  /// Everything of a record but its identity and region, and what its categories say elsewhere.
+  private mutating func write(_ record: MinerRecord, to row: Int) {
+    let profile = record.profile
+    let old = details[row]
+    details[row].addr = profile.addr
+    details[row].proto = profile.proto
+    details[row].version = record.version
+    let accel = retain(profile.accel, .accel)
+    let tags = retain(profile.tags, .tag)
+    let offered =
+      record.services.isEmpty
+      ? profile.capabilities : profile.capabilities + record.services.flatMap(\.capabilities)
+    let capabilities = retain(offered, .capability)
+    details[row].services = record.services.map { service in
+      ServiceOffer(
+        type: categories.retain(service.type, .service), price: service.price?.units,
+        maxConcurrent: service.maxConcurrent)
+    }
+    release(old)
+    details[row].lists = lists.insert(accel, capabilities, tags)
+    overrides.set(
+      record.priceOverride.map {
+        OverriddenPrice(
+          own: profile.price.units, price: $0.price.units,
+          end: $0.expiresAt?.milliseconds ?? .max)
+      }, for: UInt32(row))
+    let slot = Int(memory.rows[row].slot)
+    var line = lines[slot]
+    line.price = overrides.price(of: UInt32(row), own: profile.price.units)
+    line.priceBucket = Int16(Bucket.index(of: line.price))
+    line.vramGB = profile.gpuVRAMGB
+    line.ramGB = profile.ramGB
+    line.slots = UInt32(clamping: profile.maxParallel)
+    vramCodes[slot] = SizeCode.code(line.vramGB)
+    ramCodes[slot] = SizeCode.code(line.ramGB)
+    replaceLine(slot, with: line)
+  }
+
+  private mutating func retain(_ names: [String], _ kind: CategoryKind) -> [UInt32] {
+    var numbers: [UInt32] = []
+    numbers.reserveCapacity(names.count)
+    for name in names {
+      let number = categories.retain(name, kind)
+      if numbers.contains(number) { release(number) } else { numbers.append(number) }
+    }
+    return numbers
+  }
+
+  private mutating func release(_ number: UInt32) {
+    if let words = categories.release(number) { memory.free(words) }
+  }
+
+  private mutating func release(_ details: MinerDetails) {
+    if details.lists != 0 {
+      for place in lists.lists(details.lists).all { release(lists[place]) }
+      lists.remove(details.lists)
+    }
+    for service in details.services { release(service.type) }
+  }
+
+  @discardableResult
+  package mutating func remove(_ id: MinerID) -> RegisteredMiner? {
+    own()
+    guard let row = row(of: id) else { return nil }
+    let rows = memory.rows
+    let slot = Int(rows[row].slot)
+    let old = details[row]
+    let miner = RegisteredMiner(
+      record: record(of: row),
+      trust: MinerTrust(
+        score: lines[slot].trust, good: old.good, bad: old.bad, version: old.trustVersion),
+      status: rows[row].live.patch)
+    let hashing = ids.hashing
+    ids.remove(hashing.hash(id.text), row) { hashing.hash(rows[$0].id.text) }
+    setCategories(of: row, to: false)
+    release(old)
+    overrides.set(nil, for: UInt32(row))
+    leaveSlot(slot)
+    details[row] = MinerDetails()
+    freeRows.append(UInt32(row))
+    return miner
+  }
+
+  package mutating func removeMiners(
+    leaseEndedBefore cutoff: Timestamp, limit: Int
+  ) -> [RegisteredMiner] {
+    own()
+    var leavers: [MinerID] = []
+    for block in 0..<blockCount {
+      let row = blocks[block]
+      var bits = row.nextExpiry < cutoff.milliseconds ? row.occupied : row.occupied & ~row.online
+      while bits != 0 {
+        let line = lines[block * 64 + bits.trailingZeroBitCount]
+        bits &= bits &- 1
+        if line.deadline >= cutoff.milliseconds { continue }
+        if leavers.count == limit { return leavers.compactMap { remove($0) } }
+        leavers.append(memory.rows[Int(line.row)].id)
+      }
+    }
+    return leavers.compactMap { remove($0) }
+  }
+
+  /// The record as far as it was kept. Its services' capabilities are among the profile's.
+  private func record(of row: Int) -> MinerRecord {
+    let held = details[row]
+    let slot = Int(memory.rows[row].slot)
+    let line = lines[slot]
+    let override = overrides.all[UInt32(row)]
+    var profile = MinerProfile()
+    profile.addr = held.addr
+    profile.proto = held.proto
+    profile.region = regions[Int(blocks[slot >> 6].region)]!.name
+    profile.gpuVRAMGB = line.vramGB
+    profile.ramGB = line.ramGB
+    profile.maxParallel = Int(line.slots)
+    profile.price = Price(units: override?.own ?? line.price)
+    if held.lists != 0 {
+      let own = lists.lists(held.lists)
+      profile.accel = own.accel.map { categories[lists[$0]].name }
+      profile.tags = own.tags.map { categories[lists[$0]].name }
+      profile.capabilities = own.capabilities.map { categories[lists[$0]].name }
+    }
+    return MinerRecord(
+      id: memory.rows[row].id, version: held.version, profile: profile,
+      priceOverride: override.map {
+        PriceOverride(
+          price: Price(units: $0.price), reason: "",
+          expiresAt: $0.end == .max ? nil : Timestamp(milliseconds: $0.end))
+      },
+      services: held.services.map { service in
+        EnabledService(
+          type: categories[service.type].name, price: service.price.map { Price(units: $0) },
+          maxConcurrent: service.maxConcurrent, capabilities: [])
+      })
+  }
+}
+
+/// A double's upper bits: in order, equal only for sizes within 1/16 of each other.
+enum SizeCode {
+  @inline(__always)
+  static func code(_ size: Double) -> UInt16 {
+    size > 0 ? UInt16(truncatingIfNeeded: size.bitPattern >> 48) : 0
+  }
+
+  /// Whether a code says all of a size like this.
+  static func isExact(_ size: Double) -> Bool { size <= 0 || size.bitPattern << 16 == 0 }
+}

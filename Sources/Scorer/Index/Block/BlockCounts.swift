@@ -1,0 +1,119 @@
+import Domain
+
+// Where all the miners went, in a pass over all blocks.
+extension BlockIndex {
+  func counts(_ ask: BlockAsk) -> MatchCounts {
+    var rejected = [Int](repeating: 0, count: RejectionReason.allCases.count)
+    var eligible = 0
+    rejected.withUnsafeMutableBufferPointer { rejected in
+      for block in 0..<blockCount where blocks[block].occupied != 0 {
+        eligible += count(block, ask, rejected.baseAddress!)
+      }
+    }
+    return MatchCounts(
+      eligible: eligible, considered: ids.count - search.holeSlots.count, rejected: rejected)
+  }
+
+  mutating func counts(settling ask: BlockAsk) -> MatchCounts {
+    for block in 0..<blockCount { settleLeases(of: block, at: ask.leaseTime) }
+    return counts(ask)
+  }
+
+  /// - Returns: how many pass all filters.
+  @inline(__always)
+  private func count(_ block: Int, _ ask: BlockAsk, _ rejected: Column<Int>) -> Int {
+    var left = blocks[block].occupied & ~search.holes[block]
+    func keep(_ passing: UInt64, _ reason: RejectionReason) {
+      rejected[reason.rawValue] += (left & ~passing).nonzeroBitCount
+      left &= passing
+    }
+    keep(blocks[block].online, .offline)
+    if ask.region != -1 && ask.region != Int(blocks[block].region) { keep(0, .region) }
+    if left == 0 { return 0 }
+    keep(any(.accelAny, block), .accel)
+    if ask.minVRAMGB > 0 {
+      keep(sized(block, left, vramCodes, ask.minVRAMGB, \.vramGB), .vram)
+    }
+    if ask.minRAMGB > 0 { keep(sized(block, left, ramCodes, ask.minRAMGB, \.ramGB), .ram) }
+    keep(any(.capabilitiesAny, block) & all(.capabilitiesAll, block), .capability)
+    keep(any(.tagsAny, block) & all(.tagsAll, block), .tag)
+    keep(all(.service, block), .service)
+    if left == 0 { return 0 }
+    if ask.isCapped { keep(affordable(block, left, ask), .price) }
+    if ask.minTrust > -.infinity {
+      keep(each(left) { lines[block * 64 + $0].trust >= ask.minTrust }, .trust)
+    }
+    keep(blocks[block].open, .full)
+    if ask.asksService {
+      keep(
+        each(left) { place in
+          let line = lines[block * 64 + place]
+          return Int(line.taken) < terms(line, service: ask.service).slots
+        }, .full)
+    }
+    return left.nonzeroBitCount
+  }
+
+  @inline(__always)
+  private func any(_ group: SearchRoom.Group, _ block: Int) -> UInt64 {
+    search.groups.withUnsafeBufferPointer { groups in
+      if !groups[group.rawValue].isAsked { return .max }
+      if groups[group.rawValue].isImpossible { return 0 }
+      return groups[group.rawValue].dense.reduce(groups[group.rawValue].words[block]) {
+        $0 | $1[block]
+      }
+    }
+  }
+
+  @inline(__always)
+  private func all(_ group: SearchRoom.Group, _ block: Int) -> UInt64 {
+    search.groups.withUnsafeBufferPointer { groups in
+      if !groups[group.rawValue].isAsked { return .max }
+      if groups[group.rawValue].isImpossible { return 0 }
+      let start =
+        groups[group.rawValue].rare.isEmpty ? UInt64.max : groups[group.rawValue].words[block]
+      return groups[group.rawValue].dense.reduce(start) { $0 & $1[block] }
+    }
+  }
+
+  /// Who of `left` says yes.
+  @inline(__always)
+  private func each(_ left: UInt64, _ body: (Int) -> Bool) -> UInt64 {
+    var (passing, bits): (UInt64, UInt64) = (0, left)
+    while bits != 0 {
+      let place = bits.trailingZeroBitCount
+      bits &= bits &- 1
+      if body(place) { passing |= 1 << UInt64(place) }
+    }
+    return passing
+  }
+
+  @inline(__always)
+  private func sized(
+    _ block: Int, _ left: UInt64, _ codes: Column<UInt16>, _ least: Double,
+    _ size: KeyPath<MinerLine, Double>
+  ) -> UInt64 {
+    let code = SizeCode.code(least)
+    let column = codes + block * 64
+    if SizeCode.isExact(least) { return Lanes.atLeast(code, column) }
+    let above = Lanes.atLeast(code + 1, column)
+    let equal = Lanes.atLeast(code, column) & ~above & left
+    if equal == 0 { return above }
+    return above | each(equal) { lines[block * 64 + $0][keyPath: size] >= least }
+  }
+
+  private func affordable(_ block: Int, _ left: UInt64, _ ask: BlockAsk) -> UInt64 {
+    if ask.asksService {
+      return each(left) {
+        terms(lines[block * 64 + $0], service: ask.service).price <= ask.maxPrice
+      }
+    }
+    let bucket = UInt16(Bucket.index(of: ask.maxPrice))
+    let column = priceBuckets + block * 64
+    let above = ~Lanes.atMost(bucket, column)
+    let below = ~Lanes.atLeast(bucket, column)
+    let equal = ~above & ~below & left
+    if equal == 0 { return below }
+    return below | each(equal) { lines[block * 64 + $0].price <= ask.maxPrice }
+  }
+}

@@ -1,0 +1,95 @@
+import Glibc
+
+/// A block: up to 64 miners of one region, one bit each.
+struct BlockRow: BitwiseCopyable {
+  var occupied: UInt64 = 0
+  /// Whose lease goes on, for any lease time from `validFrom` to before `nextExpiry`.
+  var online: UInt64 = 0
+  /// Who takes jobs, online or not.
+  var open: UInt64 = 0
+  var validFrom = Int64.min
+  var nextExpiry = Int64.max
+  var region: UInt32 = 0
+  var superblock: UInt32 = 0
+  /// The next of its region's blocks that have room, plus one; 0 at the end.
+  var nextWithRoom: UInt32 = 0
+  /// The region's slack at which its bounds were last computed.
+  var slack: Float = 0
+  var isListedWithRoom = false
+  /// Its bounds may be higher than its miners make them.
+  var isLoose = false
+}
+
+/// A run of blocks of one region, a power of two of them at most 64, the first `count` in use.
+struct SuperblockRow: BitwiseCopyable {
+  var first: UInt32 = 0
+  var count: UInt16 = 0
+  var capacity: UInt16 = 0
+  var region: UInt32 = 0
+  var isLoose = false
+}
+
+/// A region that has miners, by name.
+struct BlockRegion {
+  var name: String
+  var superblocks: [UInt32] = []
+}
+
+/// A region's numbers.
+struct RegionRow: BitwiseCopyable {
+  var prices: RankTable
+  var latencies: RankTable
+  var memberCount = 0
+  /// A block that has room, plus one; 0 when none has.
+  var withRoom: UInt32 = 0
+  /// What the bounds of this region's blocks are short of, because ranks have fallen since.
+  var latencySlack: Float = 0
+  var priceSlack: Float = 0
+  /// How many online miners are in each bucket; kept for large regions only.
+  var priceCounts: Column<UInt32>?
+  var latencyCounts: Column<UInt32>?
+  var latencyUnitsSum: Int64 = 0
+  /// As of the last refresh.
+  var shownLatencyUnitsSum: Int64 = 0
+  /// The blocks that were put in order, from the best, and how many.
+  var orderedFirst: UInt32 = 0
+  var orderedCount: UInt32 = 0
+  /// Those added since miners were last put in order.
+  var unplacedCount = 0
+  var wasLarge = false
+  /// The tables aren't those of the miners as they are.
+  var isChanged = true
+
+  var isLarge: Bool { memberCount >= ScanIndex.largeRegionCount }
+}
+
+/// The price caps for which blocks keep bounds. Between two of them the bound is taken from the
+/// line between theirs: the best of many linear functions (of one over the cap) is convex.
+struct CapGrid: BitwiseCopyable {
+  /// The last two lanes: a cap above any price, and no cap (ranks).
+  static let capCount = 14
+  static let freeLane = 14
+  static let rankLane = 15
+
+  private(set) var caps = SIMD16<Int64>(repeating: .max)
+  /// One over each cap.
+  private(set) var inverse = SIMD16<Float>(repeating: 0)
+  /// Whose price is above this counts for nothing in the lane: the next cap.
+  private(set) var limit = SIMD16<Float>(repeating: .infinity)
+
+  /// - Parameter range: where caps will mostly be.
+  init(_ range: ClosedRange<Int64>) {
+    let low = max(1, Double(range.lowerBound))
+    let high = max(low * 2, Double(range.upperBound))
+    let step = pow(high / low, 1 / Double(Self.capCount - 1))
+    var last: Int64 = 0
+    var value = low
+    for lane in 0..<Self.capCount {
+      last = max(last + 1, Int64(min(value, 9e17)))
+      caps[lane] = last
+      inverse[lane] = Float(1 / Double(last))
+      if lane > 0 { limit[lane - 1] = Float(last) }
+      value *= step
+    }
+  }
+}

@@ -1,0 +1,229 @@
+import Domain
+
+// Miners into slots and out of them; slots into blocks, blocks into regions.
+extension BlockIndex {
+  /// Gives a miner a slot in its region, as a line that isn't open for anybody yet: the caller
+  /// replaces it.
+  mutating func takeSlot(_ row: Int, _ line: MinerLine, _ regionName: String) {
+    let number = regionNumber(regionName)
+    if regionRows[number].withRoom == 0 { addBlock(to: number) }
+    let block = Int(regionRows[number].withRoom) - 1
+    let place = (~blocks[block].occupied).trailingZeroBitCount
+    let slot = block * 64 + place
+    blocks[block].occupied |= 1 << UInt64(place)
+    if blocks[block].occupied == .max {
+      regionRows[number].withRoom = blocks[block].nextWithRoom
+      blocks[block].isListedWithRoom = false
+    }
+    regionRows[number].memberCount += 1
+    regionRows[number].unplacedCount += 1
+    regionRows[number].isChanged = true
+    memory.rows[row].slot = UInt32(slot)
+    var empty = MinerLine()
+    empty.row = UInt32(row)
+    lines[slot] = empty
+    priceBuckets[slot] = 0
+    vramCodes[slot] = SizeCode.code(line.vramGB)
+    ramCodes[slot] = SizeCode.code(line.ramGB)
+    replaceLine(slot, with: line)
+  }
+
+  mutating func leaveSlot(_ slot: Int) {
+    let block = slot >> 6
+    let bit: UInt64 = 1 << UInt64(slot & 63)
+    replaceLine(slot, with: MinerLine())
+    blocks[block].occupied &= ~bit
+    let number = Int(blocks[block].region)
+    regionRows[number].memberCount -= 1
+    regionRows[number].isChanged = true
+    if regionRows[number].memberCount == 0 {
+      forgetRegion(number)
+      return
+    }
+    if !blocks[block].isListedWithRoom {
+      blocks[block].isListedWithRoom = true
+      blocks[block].nextWithRoom = regionRows[number].withRoom
+      regionRows[number].withRoom = UInt32(block + 1)
+    }
+  }
+
+  private mutating func regionNumber(_ name: String) -> Int {
+    if let number = regionNumbers[ExactText(name)] { return number }
+    let number = freeRegions.popLast() ?? regions.count
+    if number == regions.count {
+      regions.append(nil)
+      if number == regionCapacity {
+        memory.grow(&regionRows, from: regionCapacity, to: 2 * regionCapacity)
+        regionCapacity *= 2
+      }
+    }
+    regions[number] = BlockRegion(name: name)
+    regionRows[number] = RegionRow(
+      prices: memory.spareTable(emptied: priceCounts),
+      latencies: memory.spareTable(emptied: latencyCounts))
+    regionNumbers[ExactText(name)] = number
+    return number
+  }
+
+  private mutating func forgetRegion(_ number: Int) {
+    releaseSuperblocks(of: number)
+    forgetCounts(number)
+    memory.keepSpare(regionRows[number].prices)
+    memory.keepSpare(regionRows[number].latencies)
+    regionNumbers[ExactText(regions[number]!.name)] = nil
+    regions[number] = nil
+    freeRegions.append(number)
+  }
+
+  mutating func releaseSuperblocks(of number: Int) {
+    for superblock in regions[number]!.superblocks {
+      let row = superblocks[Int(superblock)]
+      for block in Int(row.first)..<Int(row.first) + Int(row.count) { blocks[block] = BlockRow() }
+      superblocks[Int(superblock)].count = 0
+      freeSuperblocks[Int(row.capacity).trailingZeroBitCount].append(superblock)
+    }
+    regions[number]!.superblocks = []
+    regionRows[number].withRoom = 0
+  }
+
+  /// Adds an empty block to a region, to be filled next.
+  mutating func addBlock(to number: Int) {
+    var last = regions[number]!.superblocks.last.map { Int($0) }
+    if last == nil || superblocks[last!].count == superblocks[last!].capacity {
+      last = addSuperblock(to: number)
+    }
+    let superblock = last!
+    let block = Int(superblocks[superblock].first) + Int(superblocks[superblock].count)
+    superblocks[superblock].count += 1
+    var row = BlockRow()
+    row.region = UInt32(number)
+    row.superblock = UInt32(superblock)
+    row.isListedWithRoom = true
+    row.nextWithRoom = regionRows[number].withRoom
+    blocks[block] = row
+    bounds[block] = Self.nobody
+    regionRows[number].withRoom = UInt32(block + 1)
+  }
+
+  /// As large as all that its region has so far, within one and 64 blocks.
+  private mutating func addSuperblock(to number: Int) -> Int {
+    let held = regions[number]!.superblocks.reduce(0) {
+      $0 + Int(superblocks[Int($1)].capacity)
+    }
+    var size = 1
+    while size < min(64, held) { size *= 2 }
+    let superblock: Int
+    if let free = freeSuperblocks[size.trailingZeroBitCount].popLast() {
+      superblock = Int(free)
+    } else {
+      superblock = superblockCount
+      growSuperblocks(to: superblockCount + 1)
+      growBlocks(to: blockCount + size)
+      superblocks[superblock] = SuperblockRow(
+        first: UInt32(blockCount), count: 0, capacity: UInt16(size), region: 0)
+      superblockCount += 1
+      blockCount += size
+      for block in blockCount - size..<blockCount { blocks[block] = BlockRow() }
+    }
+    superblocks[superblock].region = UInt32(number)
+    superblocks[superblock].isLoose = false
+    superbounds[superblock] = Self.nobody
+    regions[number]!.superblocks.append(UInt32(superblock))
+    return superblock
+  }
+
+  private mutating func growSuperblocks(to count: Int) {
+    if count <= superblockCapacity { return }
+    let capacity = max(count, superblockCapacity * 3 / 2)
+    memory.grow(&superblocks, from: superblockCapacity, to: capacity)
+    memory.grow(&superbounds, from: superblockCapacity, to: capacity)
+    superblockCapacity = capacity
+  }
+
+  mutating func growBlocks(to count: Int) {
+    if count <= blockCapacity { return }
+    let (old, capacity) = (blockCapacity, max(count, blockCapacity + blockCapacity / 4))
+    memory.grow(&lines, from: 64 * old, to: 64 * capacity)
+    memory.grow(&vramCodes, from: 64 * old, to: 64 * capacity)
+    memory.grow(&ramCodes, from: 64 * old, to: 64 * capacity)
+    memory.grow(&priceBuckets, from: 64 * old, to: 64 * capacity)
+    memory.grow(&blocks, from: old, to: capacity)
+    memory.grow(&bounds, from: old, to: capacity)
+    memory.grow(&fences, from: old, to: capacity)
+    let memory = memory
+    categories.forEachDense { memory.grow(&$0, from: old, to: capacity) }
+    search.grow(memory, from: old, to: capacity)
+    blockCapacity = capacity
+  }
+}
+
+extension BlockMemory {
+  /// A table of nobody. `nothing` counts none.
+  func spareTable(emptied nothing: Column<UInt32>) -> RankTable {
+    var table = spareTable()
+    table.build(nothing, self)
+    return table
+  }
+}
+
+// Categories of miners.
+extension BlockIndex {
+  /// From so many uses on a category is common.
+  private func isCommon(_ count: Int) -> Bool { count >= max(Self.leastCommon, ids.count / 512) }
+  /// A common one with so few uses becomes rare again.
+  private func isRare(_ count: Int) -> Bool { count < max(Self.leastCommon, ids.count / 512) / 2 }
+
+  private static let leastCommon = 8
+
+  /// Writes a miner's categories, by its lists and services, into words and postings, or wipes
+  /// them out.
+  mutating func setCategories(of row: Int, to isHeld: Bool) {
+    let slot = Int(memory.rows[row].slot)
+    let held = details[row]
+    if held.lists != 0 {
+      for place in lists.lists(held.lists).all { set(lists[place], row, slot, isHeld) }
+    }
+    for service in held.services { set(service.type, row, slot, isHeld) }
+  }
+
+  private mutating func set(_ number: UInt32, _ row: Int, _ slot: Int, _ isHeld: Bool) {
+    if let words = categories[number].words {
+      let bit: UInt64 = 1 << UInt64(slot & 63)
+      if isHeld { words[slot >> 6] |= bit } else { words[slot >> 6] &= ~bit }
+      if isRare(categories[number].useCount) { makeRare(number) }
+    } else if isHeld {
+      // A miner may name a service twice.
+      if categories[number].kind == .service && categories[number].postings.contains(UInt32(row)) {
+        return
+      }
+      categories[number].postings.append(UInt32(row))
+      if isCommon(categories[number].postings.count) { makeDense(number) }
+    } else if let place = categories[number].postings.firstIndex(of: UInt32(row)) {
+      categories[number].postings.swapAt(place, categories[number].postings.count - 1)
+      categories[number].postings.removeLast()
+    }
+  }
+
+  private mutating func makeDense(_ number: UInt32) {
+    let words = memory.allocate(UInt64.self, count: blockCapacity)
+    for row in categories[number].postings {
+      let slot = Int(memory.rows[Int(row)].slot)
+      words[slot >> 6] |= 1 << UInt64(slot & 63)
+    }
+    categories.makeDense(number, words)
+  }
+
+  private mutating func makeRare(_ number: UInt32) {
+    guard let words = categories[number].words else { return }
+    var postings: [UInt32] = []
+    for block in 0..<blockCount {
+      var bits = words[block]
+      while bits != 0 {
+        postings.append(lines[block * 64 + bits.trailingZeroBitCount].row)
+        bits &= bits &- 1
+      }
+    }
+    memory.free(words)
+    categories.makeRare(number, postings)
+  }
+}

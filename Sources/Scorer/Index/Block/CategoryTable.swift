@@ -1,0 +1,96 @@
+import Domain
+
+/// What kind of thing a category is. Each kind has names of its own.
+enum CategoryKind: UInt8, CaseIterable {
+  case accel, capability, tag, service
+}
+
+/// A thing that miners have or don't: common ones as one word a block, rare ones as a list.
+struct Category {
+  var name: String
+  var kind: CategoryKind
+  /// Uses; a number without any is free.
+  var useCount = 0
+  /// One bit a slot; nil while the category is rare.
+  var words: Column<UInt64>?
+  /// The rows of the miners that have it, in no order, while it is rare.
+  var postings: [UInt32] = []
+}
+
+/// All categories by number, for as long as some miner has them.
+struct CategoryTable {
+  private(set) var all: ContiguousArray<Category> = []
+  private var names = CategoryKind.allCases.map { _ in NameTable() }
+  private var free: [UInt32] = []
+  private(set) var denseCount = 0
+
+  func number(of name: String, _ kind: CategoryKind) -> UInt32? {
+    let table = names[Int(kind.rawValue)]
+    return table.find(table.hash(name)) { ExactText(all[$0].name) == ExactText(name) }.map {
+      UInt32($0)
+    }
+  }
+
+  subscript(number: UInt32) -> Category {
+    _read { yield all[Int(number)] }
+    _modify { yield &all[Int(number)] }
+  }
+
+  mutating func retain(_ name: String, _ kind: CategoryKind) -> UInt32 {
+    let hash = names[Int(kind.rawValue)].hash(name)
+    let found = names[Int(kind.rawValue)].find(hash) { ExactText(all[$0].name) == ExactText(name) }
+    if let found {
+      all[found].useCount += 1
+      return UInt32(found)
+    }
+    let number: UInt32
+    let category = Category(name: name, kind: kind, useCount: 1)
+    if let reused = free.popLast() {
+      number = reused
+      all[Int(number)] = category
+    } else {
+      number = UInt32(all.count)
+      all.append(category)
+    }
+    let hashing = names[Int(kind.rawValue)].hashing
+    names[Int(kind.rawValue)].insert(hash, Int(number)) { hashing.hash(all[$0].name) }
+    return number
+  }
+
+  /// - Returns: words that nobody needs any more.
+  mutating func release(_ number: UInt32) -> Column<UInt64>? {
+    let place = Int(number)
+    all[place].useCount -= 1
+    if all[place].useCount > 0 { return nil }
+    let category = all[place]
+    let hashing = names[Int(category.kind.rawValue)].hashing
+    names[Int(category.kind.rawValue)].remove(hashing.hash(category.name), place) {
+      hashing.hash(all[$0].name)
+    }
+    all[place] = Category(name: "", kind: category.kind)
+    free.append(number)
+    if category.words != nil { denseCount -= 1 }
+    return category.words
+  }
+
+  mutating func makeDense(_ number: UInt32, _ words: Column<UInt64>) {
+    all[Int(number)].words = words
+    all[Int(number)].postings = []
+    denseCount += 1
+  }
+
+  mutating func makeRare(_ number: UInt32, _ postings: [UInt32]) {
+    all[Int(number)].words = nil
+    all[Int(number)].postings = postings
+    denseCount -= 1
+  }
+
+  mutating func forEachDense(_ body: (inout Column<UInt64>) -> Void) {
+    for place in all.indices where all[place].words != nil { body(&all[place].words!) }
+  }
+
+  var byteCount: Int {
+    all.capacity * MemoryLayout<Category>.stride + names.reduce(0) { $0 + $1.byteCount }
+      + all.reduce(0) { $0 + $1.postings.capacity * 4 }
+  }
+}
