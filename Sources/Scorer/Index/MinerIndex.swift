@@ -67,11 +67,6 @@ package protocol MinerIndex: Sendable {
   /// What is done on a clock, once a second: percentile tables and numbers of online miners.
   mutating func refresh(at now: Timestamp, leaseTime: Timestamp)
 
-  /// Background work of bounded length that makes later matches faster and changes no answer.
-  ///
-  /// - Parameter budget: how many blocks of miners are looked after at most.
-  mutating func maintain(budget: Int)
-
   /// The best `topK` of the miners that pass every filter. Counts are given when there is none
   /// or when the query asks for them.
   mutating func match(_ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp) -> MatchAnswer
@@ -80,8 +75,6 @@ package protocol MinerIndex: Sendable {
 }
 
 extension MinerIndex {
-  package mutating func maintain(budget: Int) {}
-
   package mutating func refresh(at now: Timestamp) { refresh(at: now, leaseTime: now) }
 
   package mutating func match(_ query: MatchQuery, at now: Timestamp) -> MatchAnswer {

@@ -1,6 +1,7 @@
 import Domain
 
-/// The plain index: a row a miner in columns, all of them looked at for each match.
+/// The plain index: a row a miner in columns, all of them looked at for each match. What `BlockIndex`
+/// answers has to equal what this one does.
 package struct ScanIndex: MinerIndex {
   /// From this many miners on a region's tables are refreshed on the clock instead of for a match.
   package static let largeRegionCount = 256
