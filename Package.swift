@@ -135,9 +135,10 @@ let package = Package(
     library(
       "TestSupport", path: "Tests/TestSupport",
       ["Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", asyncHTTPClient, log]),
-    tests("DomainTests", ["Domain"]),
-    tests("JSONTests", ["JSON"]),
-    tests("WireTests", ["Domain", "Wire"], resources: [.copy("Golden")]),
+    library("TestRandom", path: "Tests/TestRandom"),
+    tests("DomainTests", ["Domain", "TestRandom"]),
+    tests("JSONTests", ["JSON", "TestRandom"]),
+    tests("WireTests", ["Domain", "TestRandom", "Wire"], resources: [.copy("Golden")]),
     tests("MessagingTests", ["Domain", "Messaging", "Threads", "Wire"]),
     tests(
       "StoreTests",
@@ -148,7 +149,7 @@ let package = Package(
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Settings"]),
-    tests("IndexTests", ["Domain", "Index"]),
+    tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
     tests(
       "GatewayTests",

@@ -1,5 +1,6 @@
 import Domain
 import Index
+import TestRandom
 import Testing
 
 /// How a world of miners for the comparison looks.

@@ -1,5 +1,6 @@
 import Domain
 import Index
+import TestRandom
 import Testing
 
 /// Miners, changes and requests drawn at random, from so few words that they often meet.

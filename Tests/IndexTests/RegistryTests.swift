@@ -1,5 +1,6 @@
 import Domain
 import Index
+import TestRandom
 import Testing
 
 @Suite struct RegistryTests {

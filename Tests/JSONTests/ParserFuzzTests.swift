@@ -1,4 +1,5 @@
 import JSON
+import TestRandom
 import Testing
 
 @Suite("Reading JSON, against Foundation")

@@ -1,3 +1,5 @@
+import TestRandom
+
 /// Writes random JSON documents: every kind of value, space and escapes wherever the grammar has them.
 struct RandomDocument {
   private(set) var bytes: [UInt8] = []

@@ -1,5 +1,6 @@
 import Foundation
 import JSON
+import TestRandom
 import Testing
 
 @Suite("Writing JSON")

@@ -1,4 +1,5 @@
 import Domain
+import TestRandom
 import Wire
 
 /// Random messages and changes within the limits, with everything optional now there, now not.
