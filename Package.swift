@@ -67,6 +67,7 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", path: "Sources/Shared/CPostgreSQL"),
     .systemLibrary(name: "CHiredis", path: "Sources/Shared/CHiredis"),
     .systemLibrary(name: "CLinux", path: "Sources/Shared/CLinux"),
+    .systemLibrary(name: "CVector", path: "Sources/Scorer/CVector"),
 
     // Shared: what every process speaks.
     library("Domain", path: "Sources/Shared/Domain"),
@@ -86,7 +87,7 @@ let package = Package(
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
-    library("Index", path: "Sources/Scorer/Index", ["Domain"]),
+    library("Index", path: "Sources/Scorer/Index", ["CVector", "Domain"]),
     library("Trust", path: "Sources/Scorer/Trust", ["Domain"]),
     library(
       "Feedback", path: "Sources/Scorer/Feedback",

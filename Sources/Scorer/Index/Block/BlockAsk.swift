@@ -1,7 +1,7 @@
 import Domain
 
 /// A request in the block index's own terms.
-struct BlockAsk: BitwiseCopyable {
+struct BlockAsk {
   /// -1: any region; -2: one without miners.
   var region = -1
   var minVRAMGB = 0.0
@@ -9,22 +9,27 @@ struct BlockAsk: BitwiseCopyable {
   /// The greatest price there is when none is asked.
   var maxPrice = Int64.max
   var isCapped = false
-  /// Whose codes are lower, or bucket higher, fails the filter; who has the same may.
-  var vramCode: UInt16 = 0
-  var ramCode: UInt16 = 0
-  var priceBucket: UInt16 = 0
   var minTrust = -Double.infinity
   var asksService = false
   var service: UInt32 = 0
   var askedCapabilities = 0
+  /// One over how many are asked.
+  var capabilityScale: Float = 1
   var leaseTime: Int64 = 0
   var limit = 1
   /// The bounds' lane for this price, and another, of which `blend` is added.
   var lane = CapGrid.rankLane
   var otherLane = CapGrid.rankLane
   var blend: Float = 0
-  /// The cap part's share of the score.
+  var weights = Weights.standard
+  /// The parts' shares of the score.
   var capShare: Float = 0
+  var priceShare: Float = 0
+  var latencyShare: Float = 0
+  var trustShare: Float = 0
+  var loadShare: Float = 0
+  /// One over the highest price asked; 0 where only who is free passes.
+  var priceScale: Float = 0
 
   var isImpossible = false
 }
@@ -34,23 +39,27 @@ extension BlockIndex {
   mutating func prepare(
     _ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp
   ) -> BlockAsk {
-    search.clear()
+    room.clear()
     settlePrices(at: now)
     var ask = BlockAsk()
     ask.minVRAMGB = query.minVRAMGB
     ask.minRAMGB = query.minRAMGB
-    ask.vramCode = SizeCode.code(query.minVRAMGB)
-    ask.ramCode = SizeCode.code(query.minRAMGB)
     ask.minTrust = query.minTrust ?? -.infinity
     ask.askedCapabilities = query.capabilitiesAny.count
+    ask.capabilityScale = 1 / Float(max(1, ask.askedCapabilities))
     ask.leaseTime = leaseTime.milliseconds
     ask.limit = min(max(query.topK, Limits.topK.lowerBound), Limits.topK.upperBound)
+    ask.weights = weights
     ask.capShare = Float(shares.cap)
+    ask.priceShare = Float(shares.price)
+    ask.latencyShare = Float(shares.latency)
+    ask.trustShare = Float(shares.trust)
+    ask.loadShare = Float(shares.load)
     if let name = query.region, name != "" { ask.region = regionNumbers[ExactText(name)] ?? -2 }
     if let highest = query.maxPrice {
       ask.maxPrice = highest.units
       ask.isCapped = true
-      ask.priceBucket = UInt16(Bucket.index(of: highest.units))
+      ask.priceScale = highest.units > 0 ? Float(1 / Double(highest.units)) : 0
     }
     refreshSmallTables(ask)
     chooseLanes(&ask, asksService: query.service != nil)
@@ -64,9 +73,9 @@ extension BlockIndex {
       ask.asksService = true
       ask.service = categories.number(of: service, .service) ?? .max
     }
-    ask.isImpossible = ask.region == -2 || search.groups.contains { $0.isImpossible }
-    if !ask.isImpossible { layOutTerms() }
+    ask.isImpossible = ask.region == -2 || room.groups.contains { $0.isImpossible }
     dig(query.exclude)
+    if !ask.isImpossible { layOutTerms(ask) }
     return ask
   }
 
@@ -104,41 +113,41 @@ extension BlockIndex {
     _ group: SearchRoom.Group, _ names: some Collection<String>, _ kind: CategoryKind
   ) {
     if names.isEmpty { return }
-    search[group].isAsked = true
+    room[group].isAsked = true
     let isAny = group == .accelAny || group == .capabilitiesAny || group == .tagsAny
     for name in names {
       guard let number = categories.number(of: name, kind) else {
-        if !isAny { search[group].isImpossible = true }
+        if !isAny { room[group].isImpossible = true }
         continue
       }
-      if let words = categories[number].words {
-        search[group].dense.append(words)
+      if let set = categories[number].set {
+        room[group].dense.append(set)
       } else {
-        search[group].rare.append(number)
+        room[group].rare.append(number)
       }
     }
-    if search[group].isImpossible { return }
-    if search[group].dense.isEmpty && search[group].rare.isEmpty {
-      search[group].isImpossible = true
+    if room[group].isImpossible { return }
+    if room[group].dense.isEmpty && room[group].rare.isEmpty {
+      room[group].isImpossible = true
     } else if isAny {
-      for number in search[group].rare { mark(categories[number].postings, group) }
-    } else if !search[group].rare.isEmpty {
+      for number in room[group].rare { mark(categories[number].postings, group) }
+    } else if !room[group].rare.isEmpty {
       markAll(group)
     }
   }
 
-  private mutating func mark(_ rows: [UInt32], _ group: SearchRoom.Group) {
-    let words = search[group].words
-    for row in rows {
-      let slot = Int(memory.rows[Int(row)].slot)
-      if words[slot >> 6] == 0 { search[group].touched.append(UInt32(slot >> 6)) }
-      words[slot >> 6] |= 1 << UInt64(slot & 63)
+  private mutating func mark(_ postings: [UInt32], _ group: SearchRoom.Group) {
+    let marked = room[group].marked
+    for row in postings {
+      let slot = Int(rows[Int(row)].slot)
+      if marked.words[slot >> 6] == 0 { room[group].touched.append(UInt32(slot >> 6)) }
+      marked.insert(1 << UInt64(slot & 63), in: slot >> 6)
     }
   }
 
   /// Marks the miners that have all rare ones of a group.
   private mutating func markAll(_ group: SearchRoom.Group) {
-    let rare = search[group].rare
+    let rare = room[group].rare
     if group == .service || rare.count == 1 {
       mark(categories[rare[0]].postings, group)
       return
@@ -146,50 +155,62 @@ extension BlockIndex {
     let fewest = rare.min {
       categories[$0].postings.count < categories[$1].postings.count
     }!
-    let rows = categories[fewest].postings.filter { row in
+    let postings = categories[fewest].postings.filter { row in
       let own = lists.lists(details[Int(row)].lists)
       return rare.allSatisfy { lists.contains($0, in: own.all) }
     }
-    mark(rows, group)
+    mark(postings, group)
   }
 
-  private mutating func layOutTerms() {
+  private mutating func layOutTerms(_ ask: BlockAsk) {
+    if let tier = vramTiers.tier(atMost: ask.minVRAMGB) { addTerm(vramTiers.sets[tier]) }
+    if let tier = ramTiers.tier(atMost: ask.minRAMGB) { addTerm(ramTiers.sets[tier]) }
     for group in [SearchRoom.Group.capabilitiesAll, .tagsAll, .service] {
-      search.terms.append(contentsOf: search[group].dense)
-      if !search[group].rare.isEmpty { search.terms.append(search[group].words) }
+      for set in room[group].dense { addTerm(set) }
+      if !room[group].rare.isEmpty { addTerm(room[group].marked) }
     }
-    // An any of one word is a must.
+    // An any of one set is a must.
     for group in [SearchRoom.Group.accelAny, .capabilitiesAny, .tagsAny] {
-      guard search[group].isAsked, let term = search[group].onlyTerm else { continue }
-      search.terms.append(term)
+      guard room[group].isAsked, let term = room[group].onlyTerm else { continue }
+      if group == .capabilitiesAny && room[group].rare.isEmpty {
+        room.shareRange = room.termCount..<room.termCount + 1
+      }
+      addTerm(term)
     }
-    search.mustEnd = search.terms.count
+    room.mustEnd = room.termCount
     for group in [SearchRoom.Group.accelAny, .capabilitiesAny, .tagsAny] {
-      guard search[group].isAsked, search[group].onlyTerm == nil else { continue }
-      let start = search.terms.count
-      search.terms.append(contentsOf: search[group].dense)
-      if group == .capabilitiesAny { search.shareRange = start..<search.terms.count }
-      if !search[group].rare.isEmpty { search.terms.append(search[group].words) }
-      search.anyEnds.append(search.terms.count)
+      guard room[group].isAsked, room[group].onlyTerm == nil else { continue }
+      let start = room.termCount
+      for set in room[group].dense { addTerm(set) }
+      if group == .capabilitiesAny { room.shareRange = start..<room.termCount }
+      if !room[group].rare.isEmpty { addTerm(room[group].marked) }
+      room.anyEnds[room.anyCount] = room.termCount
+      room.anyCount += 1
+    }
+    for number in room[.capabilitiesAny].rare.prefix(Limits.listCount) {
+      room.rareCapabilities[room.rareCapabilityCount] = number
+      room.rareCapabilityCount += 1
     }
   }
+
+  private mutating func addTerm(_ set: SlotSet) { room.addTerm(set, memory) }
 
   private mutating func dig(_ excluded: [MinerID]) {
     for id in excluded {
       guard let row = row(of: id) else { continue }
-      let slot = Int(memory.rows[row].slot)
+      let slot = Int(rows[row].slot)
       let bit: UInt64 = 1 << UInt64(slot & 63)
-      if search.holes[slot >> 6] & bit != 0 { continue }
-      search.holes[slot >> 6] |= bit
-      search.holeSlots.append(slot)
+      if room.holes[slot >> 6] & bit != 0 { continue }
+      room.holes[slot >> 6] |= bit
+      room.holeSlots.append(slot)
     }
   }
 }
 
 extension AskedGroup {
-  /// What the whole group comes to when that is one word.
-  fileprivate var onlyTerm: Column<UInt64>? {
-    if dense.isEmpty { return words }
+  /// What the whole group comes to when that is one set.
+  fileprivate var onlyTerm: SlotSet? {
+    if dense.isEmpty { return marked }
     return dense.count == 1 && rare.isEmpty ? dense[0] : nil
   }
 }

@@ -13,11 +13,13 @@ extension BlockIndex {
   static let greatestSlack: Float = 1
 
   @inline(__always)
-  func linearParts(_ line: MinerLine, _ region: RegionRow) -> SIMD16<Float> {
+  func linearParts(
+    _ line: MinerLine, _ region: UnsafePointer<RegionRow>
+  ) -> SIMD16<Float> {
     if !line.isOpen { return Self.nobody }
     let latency =
       line.latencyBucket < 0
-      ? Score.unknownLatency : 1 - region.latencies.rank(Int(line.latencyBucket))
+      ? Score.unknownLatency : 1 - region.pointee.latencies.rank(Int(line.latencyBucket))
     let load = 1 - Double(line.taken) / Double(line.slots)
     let rest =
       shares.price + shares.latency * latency + shares.trust * line.trust + shares.load * load
@@ -26,41 +28,49 @@ extension BlockIndex {
     parts -= SIMD16(repeating: Float(shares.price) * price) * grid.inverse
     parts = Lanes.select(SIMD16(repeating: price) .> grid.limit, Self.nobody, parts)
     parts[CapGrid.rankLane] = Float(
-      rest - shares.price * region.prices.rank(Int(line.priceBucket)))
+      rest - shares.price * region.pointee.prices.rank(Int(line.priceBucket)))
     return parts - Self.slack(region)
   }
 
   @inline(__always)
-  static func slack(_ region: RegionRow) -> SIMD16<Float> {
-    var slack = SIMD16<Float>(repeating: region.latencySlack)
-    slack[CapGrid.rankLane] += region.priceSlack
+  static func slack(_ region: UnsafePointer<RegionRow>) -> SIMD16<Float> {
+    var slack = SIMD16<Float>(repeating: region.pointee.latencySlack)
+    slack[CapGrid.rankLane] += region.pointee.priceSlack
     return slack
   }
 
   /// Makes a block's bounds those of its miners as they are.
   mutating func computeBounds(of block: Int) {
-    let number = Int(blocks[block].region)
-    let parts = withRegion(number) { region in
-      var parts = Self.nobody
-      var bits = blocks[block].open
-      while bits != 0 {
-        let slot = block * 64 + bits.trailingZeroBitCount
-        bits &= bits &- 1
-        parts = Lanes.greater(parts, linearParts(lines[slot], region))
-      }
-      return (parts, region.latencySlack + region.priceSlack)
+    let region = regionRow(of: block)
+    var parts = Self.nobody
+    var bits = blocks[block].open
+    while bits != 0 {
+      let slot = block * 64 + bits.trailingZeroBitCount
+      bits &= bits &- 1
+      parts = Lanes.greater(parts, linearParts(lines[slot], region))
     }
-    bounds[block] = parts.0
-    blocks[block].slack = parts.1
+    setBounds(of: block, to: parts)
+    blocks[block].slack = region.pointee.latencySlack + region.pointee.priceSlack
     blocks[block].isLoose = false
     let superblock = Int(blocks[block].superblock)
-    superbounds[superblock] = Lanes.greater(superbounds[superblock], parts.0)
+    superbounds[superblock] = Lanes.greater(superbounds[superblock], parts)
     superblocks[superblock].isLoose = true
   }
 
+  /// Writes a block's bounds, in both of their places.
+  func setBounds(of block: Int, to parts: SIMD16<Float>) {
+    bounds[block] = parts
+    let row = superblocks[Int(blocks[block].superblock)]
+    var place = laneBounds + Int(row.first) * 16 + (block - Int(row.first))
+    for lane in 0..<16 {
+      place.pointee = parts[lane]
+      place += Int(row.capacity)
+    }
+  }
+
   @inline(__always)
-  func withRegion<Result>(_ number: Int, _ body: (RegionRow) -> Result) -> Result {
-    body(regionRows[number])
+  func regionRow(of block: Int) -> Column<RegionRow> {
+    regionRows + Int(blocks[block].region)
   }
 
   mutating func computeBounds(ofSuperblock superblock: Int) {
@@ -78,7 +88,7 @@ extension BlockIndex {
   mutating func raiseBounds(of block: Int, from old: SIMD16<Float>, to new: SIMD16<Float>) {
     let held = bounds[block]
     if Lanes.anyHolds(new .> held) {
-      bounds[block] = Lanes.greater(held, new)
+      setBounds(of: block, to: Lanes.greater(held, new))
       let superblock = Int(blocks[block].superblock)
       superbounds[superblock] = Lanes.greater(superbounds[superblock], new)
     }
@@ -96,7 +106,7 @@ extension BlockIndex {
     if price > 0 {
       regionRows[number].priceSlack += Float(shares.price * price * 1.000_001 + 1e-7)
     }
-    let slack = Self.slack(regionRows[number])
+    let slack = Self.slack(regionRows + number)
     if slack[CapGrid.rankLane] < Self.greatestSlack { return }
     // Each bound is rounded once more by this.
     let shift = slack + SIMD16(repeating: 2.5e-7)
@@ -106,7 +116,7 @@ extension BlockIndex {
       let row = superblocks[Int(superblock)]
       superbounds[Int(superblock)] += shift
       for block in Int(row.first)..<Int(row.first) + Int(row.count) {
-        bounds[block] += shift
+        setBounds(of: block, to: bounds[block] + shift)
         blocks[block].slack -= slack[CapGrid.rankLane]
       }
     }

@@ -6,10 +6,10 @@ extension BlockIndex {
   package mutating func apply(_ patch: StatusPatch, to id: MinerID) -> Bool {
     own()
     guard let row = row(of: id) else { return false }
-    memory.rows[row].live.merge(patch)
-    let slot = Int(memory.rows[row].slot)
+    rows[row].live.merge(patch)
+    let slot = Int(rows[row].slot)
     var line = lines[slot]
-    memory.rows[row].live.write(to: &line)
+    rows[row].live.write(to: &line)
     replaceLine(slot, with: line)
     return true
   }
@@ -22,7 +22,7 @@ extension BlockIndex {
     details[row].trustVersion = trust.version
     details[row].good = trust.good
     details[row].bad = trust.bad
-    let slot = Int(memory.rows[row].slot)
+    let slot = Int(rows[row].slot)
     var line = lines[slot]
     line.trust = trust.score
     replaceLine(slot, with: line)
@@ -36,18 +36,12 @@ extension BlockIndex {
     let bit: UInt64 = 1 << UInt64(slot & 63)
     let old = lines[slot]
     let number = Int(blocks[block].region)
-    let parts = withRegion(number) { (linearParts(old, $0), linearParts(new, $0)) }
+    let region = regionRows + number
+    let parts = (linearParts(old, region), linearParts(new, region))
     lines[slot] = new
-    if new.isOpen { blocks[block].open |= bit } else { blocks[block].open &= ~bit }
     raiseBounds(of: block, from: parts.0, to: parts.1)
     let wasOnline = blocks[block].online & bit != 0
-    let isOnline = new.deadline > blocks[block].validFrom
-    if isOnline {
-      blocks[block].nextExpiry = min(blocks[block].nextExpiry, new.deadline)
-      blocks[block].online |= bit
-    } else {
-      blocks[block].online &= ~bit
-    }
+    let isOnline = setOpenAndOnline(block, bit, new)
     if old.priceBucket != new.priceBucket {
       priceBuckets[slot] = UInt16(new.priceBucket)
     } else if wasOnline == isOnline && old.latencyBucket == new.latencyBucket
@@ -59,6 +53,33 @@ extension BlockIndex {
     if isOnline { count(new, in: number, by: 1) }
   }
 
+  /// Writes what a line says of its miner into its block's words.
+  ///
+  /// - Returns: whether the miner is online, as of the time that the block's words are for.
+  @inline(__always)
+  @discardableResult
+  func setOpenAndOnline(_ block: Int, _ bit: UInt64, _ line: MinerLine) -> Bool {
+    let row = blocks + block
+    if line.isOpen { row.pointee.open |= bit } else { row.pointee.open &= ~bit }
+    let isOnline = line.deadline > row.pointee.validFrom
+    if isOnline {
+      row.pointee.online |= bit
+      noteExpiry(line.deadline, row)
+    } else {
+      row.pointee.online &= ~bit
+    }
+    ready[block] = row.pointee.online & row.pointee.open
+    return isOnline
+  }
+
+  @inline(__always)
+  private func noteExpiry(_ deadline: Int64, _ row: Column<BlockRow>) {
+    if deadline >= row.pointee.nextExpiry { return }
+    row.pointee.nextExpiry = deadline
+    let superblock = superblocks + Int(row.pointee.superblock)
+    superblock.pointee.nextExpiry = min(superblock.pointee.nextExpiry, deadline)
+  }
+
   package mutating func upsert(_ record: MinerRecord) {
     own()
     guard let row = row(of: record.id) else {
@@ -66,7 +87,7 @@ extension BlockIndex {
       return
     }
     guard record.version > details[row].version else { return }
-    let slot = Int(memory.rows[row].slot)
+    let slot = Int(rows[row].slot)
     let number = Int(blocks[slot >> 6].region)
     if ExactText(regions[number]!.name) == ExactText(record.profile.region) {
       setCategories(of: row, to: false)
@@ -87,15 +108,11 @@ extension BlockIndex {
     let row: Int
     if let free = freeRows.popLast() {
       row = Int(free)
-      memory.rows[row] = new
+      rows[row] = new
     } else {
       row = memory.appendRow(new)
-      if details.count == details.capacity {
-        details.reserveCapacity(details.count + details.count / 4 + 64)
-      }
-      details.append(MinerDetails())
+      (rows, details) = (memory.rows, memory.details)
     }
-    let rows = memory.rows
     let hashing = ids.hashing
     ids.insert(hashing.hash(record.id.text), row) { hashing.hash(rows[$0].id.text) }
     var line = MinerLine()
@@ -131,15 +148,17 @@ extension BlockIndex {
           own: profile.price.units, price: $0.price.units,
           end: $0.expiresAt?.milliseconds ?? .max)
       }, for: UInt32(row))
-    let slot = Int(memory.rows[row].slot)
+    let slot = Int(rows[row].slot)
     var line = lines[slot]
+    line.isOverridden = overrides.isInForce(UInt32(row))
     line.price = overrides.price(of: UInt32(row), own: profile.price.units)
     line.priceBucket = Int16(Bucket.index(of: line.price))
     line.vramGB = profile.gpuVRAMGB
     line.ramGB = profile.ramGB
     line.slots = UInt32(clamping: profile.maxParallel)
-    vramCodes[slot] = SizeCode.code(line.vramGB)
-    ramCodes[slot] = SizeCode.code(line.ramGB)
+    let bit: UInt64 = 1 << UInt64(slot & 63)
+    vramTiers.set(bit, in: slot >> 6, for: line.vramGB)
+    ramTiers.set(bit, in: slot >> 6, for: line.ramGB)
     replaceLine(slot, with: line)
   }
 
@@ -154,7 +173,7 @@ extension BlockIndex {
   }
 
   private mutating func release(_ number: UInt32) {
-    if let words = categories.release(number) { memory.free(words) }
+    categories.release(number)?.free(memory)
   }
 
   private mutating func release(_ details: MinerDetails) {
@@ -169,7 +188,6 @@ extension BlockIndex {
   package mutating func remove(_ id: MinerID) -> RegisteredMiner? {
     own()
     guard let row = row(of: id) else { return nil }
-    let rows = memory.rows
     let slot = Int(rows[row].slot)
     let old = details[row]
     let miner = RegisteredMiner(
@@ -201,7 +219,7 @@ extension BlockIndex {
         bits &= bits &- 1
         if line.deadline >= cutoff.milliseconds { continue }
         if leavers.count == limit { return leavers.compactMap { remove($0) } }
-        leavers.append(memory.rows[Int(line.row)].id)
+        leavers.append(rows[Int(line.row)].id)
       }
     }
     return leavers.compactMap { remove($0) }
@@ -210,7 +228,7 @@ extension BlockIndex {
   /// The record as far as it was kept. Its services' capabilities are among the profile's.
   private func record(of row: Int) -> MinerRecord {
     let held = details[row]
-    let slot = Int(memory.rows[row].slot)
+    let slot = Int(rows[row].slot)
     let line = lines[slot]
     let override = overrides.all[UInt32(row)]
     var profile = MinerProfile()
@@ -228,7 +246,7 @@ extension BlockIndex {
       profile.capabilities = own.capabilities.map { categories[lists[$0]].name }
     }
     return MinerRecord(
-      id: memory.rows[row].id, version: held.version, profile: profile,
+      id: rows[row].id, version: held.version, profile: profile,
       priceOverride: override.map {
         PriceOverride(
           price: Price(units: $0.price), reason: "",
@@ -242,13 +260,3 @@ extension BlockIndex {
   }
 }
 
-/// A double's upper bits: in order, equal only for sizes within 1/16 of each other.
-enum SizeCode {
-  @inline(__always)
-  static func code(_ size: Double) -> UInt16 {
-    size > 0 ? UInt16(truncatingIfNeeded: size.bitPattern >> 48) : 0
-  }
-
-  /// Whether a code says all of a size like this.
-  static func isExact(_ size: Double) -> Bool { size <= 0 || size.bitPattern << 16 == 0 }
-}

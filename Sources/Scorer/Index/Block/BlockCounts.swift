@@ -11,7 +11,7 @@ extension BlockIndex {
       }
     }
     return MatchCounts(
-      eligible: eligible, considered: ids.count - search.holeSlots.count, rejected: rejected)
+      eligible: eligible, considered: ids.count - room.holeSlots.count, rejected: rejected)
   }
 
   mutating func counts(settling ask: BlockAsk) -> MatchCounts {
@@ -22,7 +22,7 @@ extension BlockIndex {
   /// - Returns: how many pass all filters.
   @inline(__always)
   private func count(_ block: Int, _ ask: BlockAsk, _ rejected: Column<Int>) -> Int {
-    var left = blocks[block].occupied & ~search.holes[block]
+    var left = blocks[block].occupied & ~room.holes[block]
     func keep(_ passing: UInt64, _ reason: RejectionReason) {
       rejected[reason.rawValue] += (left & ~passing).nonzeroBitCount
       left &= passing
@@ -31,10 +31,8 @@ extension BlockIndex {
     if ask.region != -1 && ask.region != Int(blocks[block].region) { keep(0, .region) }
     if left == 0 { return 0 }
     keep(any(.accelAny, block), .accel)
-    if ask.minVRAMGB > 0 {
-      keep(sized(block, left, vramCodes, ask.minVRAMGB, \.vramGB), .vram)
-    }
-    if ask.minRAMGB > 0 { keep(sized(block, left, ramCodes, ask.minRAMGB, \.ramGB), .ram) }
+    keep(sized(block, left, vramTiers, ask.minVRAMGB, \.vramGB), .vram)
+    keep(sized(block, left, ramTiers, ask.minRAMGB, \.ramGB), .ram)
     keep(any(.capabilitiesAny, block) & all(.capabilitiesAll, block), .capability)
     keep(any(.tagsAny, block) & all(.tagsAll, block), .tag)
     keep(all(.service, block), .service)
@@ -47,8 +45,8 @@ extension BlockIndex {
     if ask.asksService {
       keep(
         each(left) { place in
-          let line = lines[block * 64 + place]
-          return Int(line.taken) < terms(line, service: ask.service).slots
+          let line = lines + (block * 64 + place)
+          return Int(line.pointee.taken) < searchColumns.terms(line, service: ask.service).slots
         }, .full)
     }
     return left.nonzeroBitCount
@@ -56,23 +54,23 @@ extension BlockIndex {
 
   @inline(__always)
   private func any(_ group: SearchRoom.Group, _ block: Int) -> UInt64 {
-    search.groups.withUnsafeBufferPointer { groups in
+    room.groups.withUnsafeBufferPointer { groups in
       if !groups[group.rawValue].isAsked { return .max }
       if groups[group.rawValue].isImpossible { return 0 }
-      return groups[group.rawValue].dense.reduce(groups[group.rawValue].words[block]) {
-        $0 | $1[block]
+      return groups[group.rawValue].dense.reduce(groups[group.rawValue].marked.words[block]) {
+        $0 | $1.words[block]
       }
     }
   }
 
   @inline(__always)
   private func all(_ group: SearchRoom.Group, _ block: Int) -> UInt64 {
-    search.groups.withUnsafeBufferPointer { groups in
+    room.groups.withUnsafeBufferPointer { groups in
       if !groups[group.rawValue].isAsked { return .max }
       if groups[group.rawValue].isImpossible { return 0 }
       let start =
-        groups[group.rawValue].rare.isEmpty ? UInt64.max : groups[group.rawValue].words[block]
-      return groups[group.rawValue].dense.reduce(start) { $0 & $1[block] }
+        groups[group.rawValue].rare.isEmpty ? UInt64.max : groups[group.rawValue].marked.words[block]
+      return groups[group.rawValue].dense.reduce(start) { $0 & $1.words[block] }
     }
   }
 
@@ -90,22 +88,22 @@ extension BlockIndex {
 
   @inline(__always)
   private func sized(
-    _ block: Int, _ left: UInt64, _ codes: Column<UInt16>, _ least: Double,
+    _ block: Int, _ left: UInt64, _ tiers: SizeTiers, _ least: Double,
     _ size: KeyPath<MinerLine, Double>
   ) -> UInt64 {
-    let code = SizeCode.code(least)
-    let column = codes + block * 64
-    if SizeCode.isExact(least) { return Lanes.atLeast(code, column) }
-    let above = Lanes.atLeast(code + 1, column)
-    let equal = Lanes.atLeast(code, column) & ~above & left
-    if equal == 0 { return above }
-    return above | each(equal) { lines[block * 64 + $0][keyPath: size] >= least }
+    if least <= 0 { return .max }
+    var passing = left
+    if let tier = tiers.tier(atMost: least) {
+      passing &= tiers.sets[tier].words[block]
+      if tiers.sizes[tier] == least { return passing }
+    }
+    return each(passing) { lines[block * 64 + $0][keyPath: size] >= least }
   }
 
   private func affordable(_ block: Int, _ left: UInt64, _ ask: BlockAsk) -> UInt64 {
     if ask.asksService {
       return each(left) {
-        terms(lines[block * 64 + $0], service: ask.service).price <= ask.maxPrice
+        searchColumns.terms(lines + (block * 64 + $0), service: ask.service).price <= ask.maxPrice
       }
     }
     let bucket = UInt16(Bucket.index(of: ask.maxPrice))

@@ -15,20 +15,26 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
 
   // Miners, by row.
   var ids = NameTable()
-  var details: ContiguousArray<MinerDetails> = []
+  var rows: Column<MinerRow>
+  var details: Column<MinerDetails>
   var freeRows: [UInt32] = []
   var lists = ListPool()
   var overrides = OverrideClock()
 
   // Slots.
   var lines: Column<MinerLine>
-  var vramCodes: Column<UInt16>
-  var ramCodes: Column<UInt16>
   var priceBuckets: Column<UInt16>
 
   // Blocks, and runs of them.
   var blocks: Column<BlockRow>
+  /// Who is online and open, block by block.
+  var ready: Column<UInt64>
+  var vramTiers: SizeTiers
+  var ramTiers: SizeTiers
+  /// Bounds of a block together, for changes,
   var bounds: Column<SIMD16<Float>>
+  /// and of a superblock's blocks together, lane by lane, for searches.
+  var laneBounds: Column<Float>
   /// The lowest rating that each block was given when its region was last put in order.
   var fences: Column<Float>
   var blockCount = 0
@@ -50,7 +56,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   var hasOwnGrid = false
 
   // Rooms to work in, empty between calls.
-  var search: SearchRoom
+  var room: SearchRoom
   var priceCounts: Column<UInt32>
   var latencyCounts: Column<UInt32>
   /// Where the background work goes on.
@@ -63,28 +69,31 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
     shares = Weights(
       cap: weights.cap / sum, price: weights.price / sum, latency: weights.latency / sum,
       trust: weights.trust / sum, load: weights.load / sum)
+    (rows, details) = (memory.rows, memory.details)
     blockCapacity = 4
     superblockCapacity = 4
     lines = memory.allocate(MinerLine.self, count: 64 * blockCapacity)
-    vramCodes = memory.allocate(UInt16.self, count: 64 * blockCapacity)
-    ramCodes = memory.allocate(UInt16.self, count: 64 * blockCapacity)
     priceBuckets = memory.allocate(UInt16.self, count: 64 * blockCapacity)
     blocks = memory.allocate(BlockRow.self, count: blockCapacity)
+    ready = memory.allocate(UInt64.self, count: blockCapacity)
+    vramTiers = SizeTiers(SizeTiers.vramGB, memory, blockCapacity: blockCapacity)
+    ramTiers = SizeTiers(SizeTiers.ramGB, memory, blockCapacity: blockCapacity)
     bounds = memory.allocate(SIMD16<Float>.self, count: blockCapacity)
+    laneBounds = memory.allocate(Float.self, count: 16 * blockCapacity)
     fences = memory.allocate(Float.self, count: blockCapacity)
     superblocks = memory.allocate(SuperblockRow.self, count: superblockCapacity)
     superbounds = memory.allocate(SIMD16<Float>.self, count: superblockCapacity)
     regionRows = memory.allocate(RegionRow.self, count: regionCapacity)
     priceCounts = memory.allocate(UInt32.self, count: Bucket.count)
     latencyCounts = memory.allocate(UInt32.self, count: Bucket.count)
-    search = SearchRoom(memory, blockCapacity: blockCapacity)
+    room = SearchRoom(
+      memory, blockCapacity: blockCapacity, superblockCapacity: superblockCapacity)
   }
 
   package func contains(_ id: MinerID) -> Bool { row(of: id) != nil }
 
   @inline(__always)
   func row(of id: MinerID) -> Int? {
-    let rows = memory.rows
     return ids.find(ids.hash(id.text)) { rows[$0].id == id }
   }
 
@@ -111,8 +120,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
 
   /// The memory held, in bytes, without the strings.
   package var byteCount: Int {
-    memory.byteCount + ids.byteCount + details.capacity * MemoryLayout<MinerDetails>.stride
-      + lists.byteCount + categories.byteCount
+    memory.byteCount + ids.byteCount + lists.byteCount + categories.byteCount
   }
 }
 
@@ -123,4 +131,10 @@ package struct SearchWork: Equatable, Sendable {
   package var miners = 0
 
   package init() {}
+
+  mutating func add(_ other: SearchWork) {
+    superblocks += other.superblocks
+    blocks += other.blocks
+    miners += other.miners
+  }
 }

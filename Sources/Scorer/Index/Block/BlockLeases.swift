@@ -48,16 +48,37 @@ extension BlockIndex {
       count(lines[block * 64 + place], in: number, by: isOnline ? 1 : -1)
     }
     blocks[block].online = online
+    ready[block] = online & blocks[block].open
     blocks[block].validFrom = leaseTime
     blocks[block].nextExpiry = next
+    let superblock = superblocks + Int(blocks[block].superblock)
+    superblock.pointee.validFrom = max(superblock.pointee.validFrom, leaseTime)
+    superblock.pointee.nextExpiry = min(superblock.pointee.nextExpiry, next)
+  }
+
+  /// Makes the words of all of a superblock's blocks right for this lease time.
+  @inline(__always)
+  mutating func settleLeases(ofSuperblock superblock: Int, at leaseTime: Int64) {
+    let row = superblocks[superblock]
+    if row.validFrom <= leaseTime && leaseTime < row.nextExpiry { return }
+    settleBlocks(ofSuperblock: superblock, at: leaseTime)
+  }
+
+  private mutating func settleBlocks(ofSuperblock superblock: Int, at leaseTime: Int64) {
+    let row = superblocks[superblock]
+    var (validFrom, nextExpiry) = (Int64.min, Int64.max)
+    for block in Int(row.first)..<Int(row.first) + Int(row.count) {
+      settleLeases(of: block, at: leaseTime)
+      validFrom = max(validFrom, blocks[block].validFrom)
+      nextExpiry = min(nextExpiry, blocks[block].nextExpiry)
+    }
+    superblocks[superblock].validFrom = validFrom
+    superblocks[superblock].nextExpiry = nextExpiry
   }
 
   mutating func settleLeases(ofRegion number: Int, at leaseTime: Int64) {
     for superblock in regions[number]!.superblocks {
-      let row = superblocks[Int(superblock)]
-      for block in Int(row.first)..<Int(row.first) + Int(row.count) {
-        settleLeases(of: block, at: leaseTime)
-      }
+      settleLeases(ofSuperblock: Int(superblock), at: leaseTime)
     }
   }
 
@@ -148,8 +169,9 @@ extension BlockIndex {
     if time >= overrides.now && time < overrides.nextEnd { return }
     for row in overrides.advance(to: time) {
       guard let override = overrides.all[row] else { continue }
-      let slot = Int(memory.rows[Int(row)].slot)
+      let slot = Int(rows[Int(row)].slot)
       var line = lines[slot]
+      line.isOverridden = overrides.isInForce(row)
       line.price = overrides.price(of: row, own: override.own)
       line.priceBucket = Int16(Bucket.index(of: line.price))
       replaceLine(slot, with: line)

@@ -9,7 +9,8 @@ final class BlockMemory {
   private var held: [UnsafeMutableRawPointer: Int] = [:]
   /// One row a miner that is or was held; all `rowCount` of them are initialised.
   private(set) var rows = Column<MinerRow>.allocate(capacity: 0)
-  private(set) var rowCount = 0
+  private(set) var details = Column<MinerDetails>.allocate(capacity: 0)
+  private var rowCount = 0
   private var rowCapacity = 0
   fileprivate var spares: [RankTable] = []
 
@@ -22,6 +23,8 @@ final class BlockMemory {
   deinit {
     rows.deinitialize(count: rowCount)
     rows.deallocate()
+    details.deinitialize(count: rowCount)
+    details.deallocate()
     for (pointer, _) in held { pointer.deallocate() }
   }
 
@@ -58,17 +61,23 @@ final class BlockMemory {
   /// - Returns: the new row's place.
   func appendRow(_ row: MinerRow) -> Int {
     if rowCount == rowCapacity {
-      let newCapacity = max(64, rowCapacity + rowCapacity / 2)
-      let larger = Column<MinerRow>.allocate(capacity: newCapacity)
-      larger.moveInitialize(from: rows, count: rowCount)
-      rows.deallocate()
-      rows = larger
-      byteCount += (newCapacity - rowCapacity) * MemoryLayout<MinerRow>.stride
+      let newCapacity = max(64, rowCapacity + rowCapacity / 4)
+      move(&rows, to: newCapacity)
+      move(&details, to: newCapacity)
       rowCapacity = newCapacity
     }
     (rows + rowCount).initialize(to: row)
+    (details + rowCount).initialize(to: MinerDetails())
     rowCount += 1
     return rowCount - 1
+  }
+
+  private func move<Element>(_ column: inout Column<Element>, to newCapacity: Int) {
+    let larger = Column<Element>.allocate(capacity: newCapacity)
+    larger.moveInitialize(from: column, count: rowCount)
+    column.deallocate()
+    column = larger
+    byteCount += (newCapacity - rowCapacity) * MemoryLayout<Element>.stride
   }
 }
 

@@ -1,54 +1,59 @@
 import Domain
 
 // Keeping the order while miners change: whoever has become good enough for one of the best
-// blocks trades places with the worst there.
+// blocks of its band trades places with the worst there.
 extension BlockIndex {
-  /// Only the first of a region's blocks are worth the trouble: nobody looks at the others.
+  /// Only the first of a band's blocks are worth the trouble: nobody looks at the others.
   private static let bestShare = 8
 
   mutating func promoteMiners(of block: Int, _ swaps: inout Int) {
     let number = Int(blocks[block].region)
-    let region = regionRows[number]
-    let first = Int(region.orderedFirst)
-    let best = max(1, Int(region.orderedCount) / Self.bestShare)
-    if region.orderedCount < 2 || block == first { return }
+    let bands = regions[number]!.bands
+    if bands.highest.isEmpty { return }
     var bits = blocks[block].occupied
     while bits != 0 && swaps > 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
       bits &= bits &- 1
-      let own = rating(lines[slot], region)
-      // Those that belong elsewhere by a fence at least.
-      if own < fences[first + best - 1] { continue }
-      let home = firstBlock(for: own, in: first..<first + best)
-      if home >= block && block >= first { continue }
-      guard let worst = worstSlot(of: home, region), rating(lines[worst], region) < own else {
+      let band = bands.number(of: lines[slot].price)
+      let all = bands.blocks[band]
+      if all.isEmpty { continue }
+      let best = max(1, all.count / Self.bestShare)
+      let own = rating(lines + slot, regionRows + number)
+      if own < fences[Int(all[best - 1])] { continue }
+      let rank = rank(of: own, among: all[..<best])
+      if Int(blocks[block].band) == band && blocks[block].rank <= rank { continue }
+      guard let worst = worstSlot(of: Int(all[rank]), bands, band), worst.rating < own else {
         continue
       }
-      swapSlots(slot, worst, in: number)
+      swapSlots(slot, worst.slot, in: number)
       swaps -= 1
     }
   }
 
   /// The first block with a fence not above this rating; the last when none is.
-  private func firstBlock(for rating: Float, in range: Range<Int>) -> Int {
-    var (low, high) = (range.lowerBound, range.upperBound - 1)
+  private func rank(of rating: Float, among all: ArraySlice<UInt32>) -> Int {
+    var (low, high) = (0, all.count - 1)
     while low < high {
       let middle = (low + high) / 2
-      if fences[middle] > rating { low = middle + 1 } else { high = middle }
+      if fences[Int(all[middle])] > rating { low = middle + 1 } else { high = middle }
     }
     return low
   }
 
-  private func worstSlot(of block: Int, _ region: RegionRow) -> Int? {
+  /// Whoever belongs there least: one of another band, or who has the lowest rating.
+  private func worstSlot(
+    of block: Int, _ bands: PriceBands, _ band: Int
+  ) -> (slot: Int, rating: Float)? {
     var worst: (slot: Int, rating: Float)?
     var bits = blocks[block].occupied
     while bits != 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
       bits &= bits &- 1
-      let rating = rating(lines[slot], region)
+      let isStranger = bands.number(of: lines[slot].price) != band
+      let rating = isStranger ? -1 : rating(lines + slot, regionRow(of: block))
       if rating < worst?.rating ?? .infinity { worst = (slot, rating) }
     }
-    return worst?.slot
+    return worst
   }
 
   private mutating func swapSlots(_ left: Int, _ right: Int, in number: Int) {
@@ -65,7 +70,7 @@ extension BlockIndex {
     if isOnline(left) != wasOnline.right {
       count(lines.right, in: number, by: wasOnline.right ? -1 : 1)
     }
-    let region = regionRows[number]
+    let region = regionRows + number
     raiseBounds(of: right >> 6, from: Self.nobody, to: linearParts(lines.left, region))
     raiseBounds(of: left >> 6, from: Self.nobody, to: linearParts(lines.right, region))
     blocks[left >> 6].isLoose = true

@@ -1,29 +1,23 @@
 import Domain
 
-// Who stands beside whom. Within a region miners are ordered by the linear part of their score at
-// a middling cap, so that the blocks looked at first are those that win. Order changes no answer.
+// Who stands beside whom. Within a region miners go by price into bands, and within a band by the
+// parts of their score that last, so that what a block's miners come to is nearly the same at any
+// cap, and the blocks looked at first are those that win. Order changes no answer.
 extension BlockIndex {
   /// Blocks that are looked after at each tick.
   package static let blocksPerTick = 1_024
+  private static let mostBands = 16
+  private static let blocksPerBand = 8
 
-  /// What miners are ordered by.
+  /// What miners of a band are ordered by: the latency and trust parts. Load changes too fast.
   @inline(__always)
-  func rating(_ line: MinerLine, _ region: RegionRow) -> Float {
-    var line = line
-    line.isClosed = false
-    line.slots = max(1, line.slots)
-    line.taken = min(line.taken, line.slots - 1)
+  func rating(_ line: Column<MinerLine>, _ region: Column<RegionRow>) -> Float {
     let latency =
-      line.latencyBucket < 0
-      ? Score.unknownLatency : 1 - region.latencies.rank(Int(line.latencyBucket))
-    let load = 1 - Double(line.taken) / Double(line.slots)
-    let price = Double(line.price) * Double(grid.inverse[Self.ratingLane])
-    return Float(
-      shares.latency * latency + shares.trust * line.trust + shares.load * load
-        - shares.price * price)
+      line.pointee.latencyBucket < 0
+      ? Score.unknownLatency
+      : 1 - region.pointee.latencies.rank(Int(line.pointee.latencyBucket))
+    return Float(shares.latency * latency + shares.trust * line.pointee.trust)
   }
-
-  private static let ratingLane = 9
 
   /// Orders everybody anew once many have come since: at the start, that is, and when the fleet
   /// has grown by a quarter.
@@ -40,11 +34,11 @@ extension BlockIndex {
     let old = lines
     lines = memory.allocate(MinerLine.self, count: 64 * blockCapacity)
     let count = blockCapacity
-    categories.forEachDense { words in
-      words.update(repeating: 0, count: count)
-    }
+    categories.forEachDense { $0.removeAll(blockCapacity: count) }
+    vramTiers.removeAll(blockCapacity: count)
+    ramTiers.removeAll(blockCapacity: count)
     for number in regions.indices where regions[number] != nil { releaseSuperblocks(of: number) }
-    for block in 0..<blockCount { blocks[block] = BlockRow() }
+    for block in 0..<blockCount { clearBlock(block) }
     freeSuperblocks = Array(repeating: [], count: 7)
     (superblockCount, blockCount) = (0, 0)
     for number in regions.indices where regions[number] != nil {
@@ -56,46 +50,95 @@ extension BlockIndex {
     nextBlock = 0
   }
 
-  /// A region's slots, those of its best miners first.
-  private func order(ofRegion number: Int) -> [UInt64] {
+  /// A region's slots, band by band, those of the best miners first: the band, how far the rating
+  /// is below the best there can be, and the slot.
+  private mutating func order(ofRegion number: Int) -> [UInt64] {
     guard let region = regions[number] else { return [] }
-    var keys: [UInt64] = []
-    let numbers = regionRows[number]
-    keys.reserveCapacity(numbers.memberCount)
+    var slots: [UInt32] = []
+    slots.reserveCapacity(regionRows[number].memberCount)
     for superblock in region.superblocks {
       let row = superblocks[Int(superblock)]
-      for slot in Int(row.first) * 64..<(Int(row.first) + Int(row.count)) * 64
-      where blocks[slot >> 6].occupied >> UInt64(slot & 63) & 1 == 1 {
-        // The bits of floats above 0 are in their order.
-        let rating = max(0, rating(lines[slot], numbers) + 4)
-        keys.append(UInt64(~rating.bitPattern) << 32 | UInt64(slot))
+      for block in Int(row.first)..<Int(row.first) + Int(row.count) {
+        var bits = blocks[block].occupied
+        while bits != 0 {
+          slots.append(UInt32(block * 64 + bits.trailingZeroBitCount))
+          bits &= bits &- 1
+        }
       }
+    }
+    let bands = bands(of: slots)
+    regions[number]!.bands = bands
+    var keys = slots.map { slot in
+      let line = lines + Int(slot)
+      let lack = UInt64(max(0, 1 - rating(line, regionRows + number)) * 0x3FF_0000)
+      return UInt64(bands.number(of: line.pointee.price)) << 59 | lack << 32 | UInt64(slot)
     }
     keys.sort()
     return keys
   }
 
+  /// Bands of about as many miners each.
+  private func bands(of slots: [UInt32]) -> PriceBands {
+    let step = max(1, slots.count / 4_096)
+    let prices = stride(from: 0, to: slots.count, by: step).map { lines[Int(slots[$0])].price }
+      .sorted()
+    var count = 1
+    while count < Self.mostBands && slots.count / 64 >= 2 * count * Self.blocksPerBand {
+      count *= 2
+    }
+    return PriceBands(
+      highest: (1..<count).map { prices[prices.count * $0 / count] } + [.max])
+  }
+
+  /// What is to stand in one block: a range of an order, of one band.
+  private struct Stand {
+    var range: Range<Int>
+    var band: Int
+    /// How many blocks of its band are better.
+    var rank: Int
+  }
+
+  /// Cuts an order into blocks. The best of all bands come first, then those that are next: so a
+  /// superblock holds blocks that are about as good, and what is good is in few of them.
+  private func stands(_ order: [UInt64], bandCount: Int) -> [Stand] {
+    var stands: [Stand] = []
+    var start = 0
+    while start < order.count {
+      let band = Int(order[start] >> 59)
+      var end = start
+      while end < order.count && end < start + 64 && order[end] >> 59 == band { end += 1 }
+      let rank = stands.last?.band == band ? stands.last!.rank + 1 : 0
+      stands.append(Stand(range: start..<end, band: band, rank: rank))
+      start = end
+    }
+    let together = 64 / bandCount
+    return stands.sorted {
+      ($0.rank / together, $0.band, $0.rank) < ($1.rank / together, $1.band, $1.rank)
+    }
+  }
+
   private mutating func place(
     _ order: [UInt64], from old: Column<MinerLine>, in number: Int, at leaseTime: Int64
   ) {
-    var start = 0
-    regionRows[number].orderedFirst = UInt32(blockCount)
-    regionRows[number].orderedCount = UInt32((order.count + 63) / 64)
-    while start < order.count {
-      addBlock(to: number)
+    let stands = stands(order, bandCount: max(1, regions[number]!.bands.highest.count))
+    for (done, stand) in stands.enumerated() {
+      addBlock(to: number, ofAtLeast: stands.count - done)
       let block = Int(regionRows[number].withRoom) - 1
-      let end = min(start + 64, order.count)
       blocks[block].validFrom = leaseTime
-      for place in 0..<end - start {
-        put(old[Int(order[start + place] & 0xFFFF_FFFF)], block, place)
+      superblocks[Int(blocks[block].superblock)].validFrom = leaseTime
+      for (place, key) in order[stand.range].enumerated() {
+        put(old[Int(key & 0xFFFF_FFFF)], block, place)
       }
-      if end - start == 64 {
+      if stand.range.count == 64 {
         regionRows[number].withRoom = blocks[block].nextWithRoom
         blocks[block].isListedWithRoom = false
       }
       computeBounds(of: block)
-      fences[block] = rating(lines[block * 64 + end - start - 1], regionRows[number])
-      start = end
+      let last = lines + (block * 64 + stand.range.count - 1)
+      fences[block] = rating(last, regionRows + number)
+      blocks[block].band = UInt8(stand.band)
+      blocks[block].rank = UInt32(stand.rank)
+      regions[number]!.bands.blocks[stand.band].append(UInt32(block))
     }
   }
 
@@ -104,18 +147,12 @@ extension BlockIndex {
     let (slot, bit) = (block * 64 + place, UInt64(1) << UInt64(place))
     let row = Int(line.row)
     lines[slot] = line
-    memory.rows[row].slot = UInt32(slot)
-    vramCodes[slot] = SizeCode.code(line.vramGB)
-    ramCodes[slot] = SizeCode.code(line.ramGB)
+    rows[row].slot = UInt32(slot)
+    vramTiers.set(bit, in: block, for: line.vramGB)
+    ramTiers.set(bit, in: block, for: line.ramGB)
     priceBuckets[slot] = UInt16(line.priceBucket)
     blocks[block].occupied |= bit
-    if line.isOpen { blocks[block].open |= bit } else { blocks[block].open &= ~bit }
-    if line.deadline > blocks[block].validFrom {
-      blocks[block].online |= bit
-      blocks[block].nextExpiry = min(blocks[block].nextExpiry, line.deadline)
-    } else {
-      blocks[block].online &= ~bit
-    }
+    setOpenAndOnline(block, bit, line)
     setWords(of: row, block, bit, to: true)
   }
 
@@ -123,8 +160,7 @@ extension BlockIndex {
   func setWords(of row: Int, _ block: Int, _ bit: UInt64, to isHeld: Bool) {
     let held = details[row]
     func set(_ number: UInt32) {
-      guard let words = categories[number].words else { return }
-      if isHeld { words[block] |= bit } else { words[block] &= ~bit }
+      categories[number].set?.set(bit, in: block, to: isHeld)
     }
     if held.lists != 0 {
       for place in lists.lists(held.lists).all { set(lists[place]) }
@@ -165,8 +201,7 @@ extension BlockIndex {
   @inline(__always)
   func isStale(_ block: Int) -> Bool {
     if blocks[block].isLoose { return true }
-    return withRegion(Int(blocks[block].region)) {
-      $0.latencySlack + $0.priceSlack - blocks[block].slack > 0.000_5
-    }
+    let region = regionRow(of: block)
+    return region.pointee.latencySlack + region.pointee.priceSlack - blocks[block].slack > 0.000_5
   }
 }

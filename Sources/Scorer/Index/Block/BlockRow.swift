@@ -15,6 +15,9 @@ struct BlockRow: BitwiseCopyable {
   var nextWithRoom: UInt32 = 0
   /// The region's slack at which its bounds were last computed.
   var slack: Float = 0
+  /// The block's band, and how many blocks of it are better; as of when it was put in order.
+  var rank: UInt32 = 0
+  var band = UInt8.max
   var isListedWithRoom = false
   /// Its bounds may be higher than its miners make them.
   var isLoose = false
@@ -26,6 +29,9 @@ struct SuperblockRow: BitwiseCopyable {
   var count: UInt16 = 0
   var capacity: UInt16 = 0
   var region: UInt32 = 0
+  /// No lease of its blocks changes its state from `validFrom` to before `nextExpiry`.
+  var validFrom = Int64.min
+  var nextExpiry = Int64.max
   var isLoose = false
 }
 
@@ -33,6 +39,29 @@ struct SuperblockRow: BitwiseCopyable {
 struct BlockRegion {
   var name: String
   var superblocks: [UInt32] = []
+  /// As of when its miners were last put in order.
+  var bands = PriceBands()
+}
+
+/// Miners by price, each band with the blocks that were given to it, best first.
+struct PriceBands {
+  /// The highest price of each.
+  var highest: [Int64] = []
+  var blocks: [[UInt32]] = []
+
+  init(highest: [Int64] = []) {
+    self.highest = highest
+    blocks = highest.map { _ in [] }
+  }
+
+  func number(of price: Int64) -> Int {
+    var (low, high) = (0, highest.count - 1)
+    while low < high {
+      let middle = (low + high) / 2
+      if price > highest[middle] { low = middle + 1 } else { high = middle }
+    }
+    return low
+  }
 }
 
 /// A region's numbers.
@@ -51,9 +80,6 @@ struct RegionRow: BitwiseCopyable {
   var latencyUnitsSum: Int64 = 0
   /// As of the last refresh.
   var shownLatencyUnitsSum: Int64 = 0
-  /// The blocks that were put in order, from the best, and how many.
-  var orderedFirst: UInt32 = 0
-  var orderedCount: UInt32 = 0
   /// Those added since miners were last put in order.
   var unplacedCount = 0
   var wasLarge = false

@@ -1,145 +1,293 @@
+import CVector
 import Domain
 
-// The search: blocks by falling bound, until no bound reaches the worst of the best.
-extension BlockIndex {
-  package mutating func match(
-    _ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp
-  ) -> MatchAnswer {
-    own()
-    let ask = prepare(query, at: now, leaseTime: leaseTime)
-    if !ask.isImpossible {
-      if let rare = search.groups.firstIndex(where: { $0.isRareOnly }) {
-        searchTouched(rare, ask)
-      } else {
-        searchBlocks(ask)
-      }
-    }
-    let isCounted = query.explainsFully || search.top.isEmpty
-    return MatchAnswer(
-      candidates: search.top.map { candidate($0, ask) },
-      counts: isCounted ? counts(settling: ask) : nil)
+/// One request's way through the blocks: superblocks and their blocks by falling bound, until no
+/// bound reaches the worst of the best. Leases and tables are right already; nothing is changed
+/// but the room to work in.
+// A value of plain addresses: methods of the index itself would hand all of it around.
+struct BlockSearch {
+  let ask: BlockAsk
+  let columns: SearchColumns
+  let room: SearchRoom.Addresses
+  private(set) var topCount = 0
+  private(set) var work = SearchWork()
+  private var heapCount = 0
+
+  init(_ ask: BlockAsk, _ columns: SearchColumns, _ room: SearchRoom.Addresses) {
+    self.ask = ask
+    self.columns = columns
+    self.room = room
   }
 
-  /// Only the blocks in which somebody has what few have.
-  private mutating func searchTouched(_ group: Int, _ ask: BlockAsk) {
-    for block in search.groups[group].touched.indices {
-      let block = Int(search.groups[group].touched[block])
-      if ask.region >= 0 && ask.region != Int(blocks[block].region) { continue }
-      settleLeases(of: block, at: ask.leaseTime)
-      let mask = mask(of: block)
-      if mask == 0 { continue }
-      let bound = bound(bounds[block], Int(blocks[block].region), ask) + share(mask, block, ask)
-      if isBelowAll(bound, ask) { continue }
-      look(at: block, mask, ask)
-    }
-  }
+  private static let isStaged: UInt64 = 0x8000_0000
 
-  private mutating func searchBlocks(_ ask: BlockAsk) {
-    if ask.region >= 0 {
-      for superblock in regions[ask.region]!.superblocks { push(superblock: Int(superblock), ask) }
-    } else {
-      for superblock in 0..<superblockCount where superblocks[superblock].count > 0 {
-        push(superblock: superblock, ask)
-      }
-    }
-    while let key = popHeap() {
-      if isBelowAll(Float(bitPattern: UInt32(key >> 32)), ask) { return }
-      let number = Int(key & 0x7FFF_FFFF)
-      if key & 0x8000_0000 == 0 {
-        expand(number, ask)
-      } else {
-        let mask = mask(of: number)
-        look(at: number, mask, ask)
-        if isStale(number) { computeBounds(of: number) }
-      }
-    }
-  }
+  // MARK: From the superblocks down
 
-  /// The most that a miner can come to, but for the cap part and what `share` adds.
+  /// Takes in a superblock that is to be searched.
   @inline(__always)
-  private func bound(_ parts: SIMD16<Float>, _ region: Int, _ ask: BlockAsk) -> Float {
-    let low = parts[ask.lane]
-    let slack = withRegion(region) {
-      ask.lane == CapGrid.rankLane ? $0.latencySlack + $0.priceSlack : $0.latencySlack
-    }
-    return low + ask.blend * (parts[ask.otherLane] - low) + slack + Self.margin
-  }
-
-  @inline(__always)
-  private func isBelowAll(_ bound: Float, _ ask: BlockAsk) -> Bool {
-    if bound < 0 { return true }
-    return search.top.count == ask.limit && Double(bound) < search.top[ask.limit - 1].score
-  }
-
-  private mutating func push(superblock: Int, _ ask: BlockAsk) {
-    let region = Int(superblocks[superblock].region)
-    let bound = bound(superbounds[superblock], region, ask) + ask.capShare
+  mutating func add(_ superblock: Int) {
+    let region = columns.regions + Int(columns.superblocks[superblock].region)
+    let bound = bound(columns.superbounds[superblock], region) + ask.capShare
     if bound < 0 { return }
-    pushHeap(UInt64(bound.bitPattern) << 32 | UInt64(superblock))
+    room.heap[heapCount] = UInt64(bound.bitPattern) << 32 | UInt64(superblock)
+    heapCount += 1
   }
 
-  private mutating func expand(_ superblock: Int, _ ask: BlockAsk) {
+  mutating func run() {
+    orderHeap()
+    // One block is fetched while the one before it is looked at.
+    var next = (block: 0, mask: UInt64(0), bound: Float(-1))
+    while heapCount > 0 {
+      let key = room.heap[0]
+      let bound = Float(bitPattern: UInt32(key >> 32))
+      if bound < leastBound { break }
+      let superblock = Int(key & 0x7FFF_FFFF)
+      if key & Self.isStaged == 0 {
+        stage(superblock)
+        continue
+      }
+      let place = best(of: superblock)
+      if room.stagedSieved[superblock] >> UInt64(place) & 1 == 0 {
+        sieve(superblock, around: place)
+        continue
+      }
+      let staged = 64 * superblock + place
+      let chosen = (
+        block: Int(columns.superblocks[superblock].first) + place,
+        mask: room.stagedMasks[staged], bound: bound
+      )
+      fetch(chosen.block, chosen.mask)
+      room.stagedBounds[staged] = -1
+      reorder(superblock)
+      if next.bound >= leastBound { look(at: next.block, next.mask) }
+      next = chosen
+    }
+    if next.bound >= leastBound { look(at: next.block, next.mask) }
+  }
+
+  /// Works out the bounds of a superblock's blocks.
+  private mutating func stage(_ superblock: Int) {
     work.superblocks += 1
-    if superblocks[superblock].isLoose { computeBounds(ofSuperblock: superblock) }
-    let row = superblocks[superblock]
-    let region = Int(row.region)
-    for block in Int(row.first)..<Int(row.first) + Int(row.count) {
-      settleLeases(of: block, at: ask.leaseTime)
-      let mask = mask(of: block)
-      if mask == 0 { continue }
-      let bound = bound(bounds[block], region, ask) + share(mask, block, ask)
-      if isBelowAll(bound, ask) || sized(block, mask, ask) == 0 { continue }
-      pushHeap(UInt64(bound.bitPattern) << 32 | 0x8000_0000 | UInt64(block))
+    let row = columns.superblocks[superblock]
+    let (first, capacity) = (Int(row.first), Int(row.capacity))
+    let possible = possibleBlocks(from: first)
+    let staged = room.stagedBounds + 64 * superblock
+    if possible == 0 {
+      replaceFirst(with: nil)
+      return
+    }
+    let lanes = columns.laneBounds + first * 16
+    blend_rows(
+      lanes + ask.lane * capacity, lanes + ask.otherLane * capacity, ask.blend,
+      rise(columns.regions + Int(row.region)) + ask.capShare, Int32(row.count), staged)
+    var impossible = ~possible
+    while impossible != 0 {
+      staged[impossible.trailingZeroBitCount] = -1
+      impossible &= impossible &- 1
+    }
+    room.stagedSieved[superblock] = 0
+    fetchWords(first + best(of: superblock))
+    reorder(superblock)
+  }
+
+  /// Those of 64 blocks that have anybody in all the sets.
+  @inline(__always)
+  private func possibleBlocks(from first: Int) -> UInt64 {
+    var possible = UInt64.max
+    var place = 0
+    while place < room.mustEnd {
+      possible &= room.terms[place].blocks(from: first)
+      place += 1
+    }
+    for group in 0..<room.anyCount {
+      var any: UInt64 = 0
+      while place < room.anyEnds[group] {
+        any |= room.terms[place].blocks(from: first)
+        place += 1
+      }
+      possible &= any
+    }
+    return possible
+  }
+
+  /// Works out who passes by category in a block and its neighbours, whose words come in the same
+  /// cache lines; the second time, in all that are left: few pass then, and lines that are asked
+  /// for together come together.
+  private mutating func sieve(_ superblock: Int, around place: Int) {
+    let count = Int(columns.superblocks[superblock].count)
+    let sieved = room.stagedSieved[superblock]
+    if sieved == 0 {
+      let start = place & ~7
+      sieve(superblock, start..<min(start + 8, count))
+      room.stagedSieved[superblock] = 0xFF << UInt64(start)
+    } else {
+      let left = at_least(room.stagedBounds + 64 * superblock, leastBound) & ~sieved
+      if left.nonzeroBitCount <= Self.fewBlocks {
+        sieve(superblock, each: left)
+      } else {
+        let start = sieved.trailingZeroBitCount
+        sieve(superblock, 0..<start)
+        if start + 8 < count { sieve(superblock, start + 8..<count) }
+      }
+      room.stagedSieved[superblock] = .max
+    }
+    reorder(superblock)
+  }
+
+  /// So few blocks are sieved one by one.
+  private static let fewBlocks = 20
+
+  private func sieve(_ superblock: Int, each left: UInt64) {
+    let first = Int(columns.superblocks[superblock].first)
+    let (bounds, masks) = (room.stagedBounds + 64 * superblock, room.stagedMasks + 64 * superblock)
+    var places = left
+    while places != 0 {
+      fetchWords(first + places.trailingZeroBitCount)
+      places &= places &- 1
+    }
+    places = left
+    while places != 0 {
+      let place = places.trailingZeroBitCount
+      places &= places &- 1
+      let mask = mask(of: first + place)
+      masks[place] = mask
+      bounds[place] = mask == 0 ? -1 : bounds[place] + share(mask, first + place) - ask.capShare
+    }
+  }
+
+  /// Asks for the line of each word that decides about a block.
+  @inline(__always)
+  private func fetchWords(_ block: Int) {
+    prefetch(columns.ready + block)
+    for place in 0..<room.termCount { prefetch(room.terms[place].words + block) }
+  }
+
+  private func sieve(_ superblock: Int, _ places: Range<Int>) {
+    let block = Int(columns.superblocks[superblock].first) + places.lowerBound
+    let bounds = room.stagedBounds + (64 * superblock + places.lowerBound)
+    let masks = room.stagedMasks + (64 * superblock + places.lowerBound)
+    for place in stride(from: block, to: block + places.count, by: 8) { fetchWords(place) }
+    fillMasks(masks, from: block, places.count)
+    drop_empty(bounds, masks, Int32(places.count))
+    if ask.askedCapabilities < 2 { return }
+    if ask.askedCapabilities == 2 && room.shareRange.count == 2 {
+      lower_unless_both(
+        bounds, masks, room.terms[room.shareRange.lowerBound].words + block,
+        room.terms[room.shareRange.lowerBound + 1].words + block, ask.capShare / 2,
+        Int32(places.count))
+      return
+    }
+    for place in 0..<places.count where masks[place] != 0 {
+      bounds[place] += share(masks[place], block + place) - ask.capShare
+    }
+  }
+
+  /// Who passes all filters but those by number, block by block.
+  @inline(__always)
+  private func fillMasks(_ masks: Column<UInt64>, from block: Int, _ count: Int) {
+    copy_words(masks, columns.ready + block, Int32(count))
+    var place = 0
+    while place < room.mustEnd {
+      and_words(masks, room.terms[place].words + block, Int32(count))
+      place += 1
+    }
+    for group in 0..<room.anyCount {
+      withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 64) { any in
+        any.initialize(repeating: 0)
+        while place < room.anyEnds[group] {
+          or_words(any.baseAddress!, room.terms[place].words + block, Int32(count))
+          place += 1
+        }
+        and_words(masks, any.baseAddress!, Int32(count))
+      }
+    }
+    if room.hasHoles {
+      for place in 0..<count { masks[place] &= ~room.holes[block + place] }
     }
   }
 
   /// The miners of a block that pass all filters but those by number.
   @inline(__always)
   private func mask(of block: Int) -> UInt64 {
-    let row = blocks[block]
-    var mask = row.online & row.open & ~search.holes[block]
-    return search.terms.withUnsafeBufferPointer { terms in
-      var place = 0
-      while place < search.mustEnd {
-        mask &= terms[place][block]
+    var mask = columns.ready[block]
+    if room.hasHoles { mask &= ~room.holes[block] }
+    var place = 0
+    while place < room.mustEnd {
+      mask &= room.terms[place].words[block]
+      place += 1
+    }
+    for group in 0..<room.anyCount {
+      var any: UInt64 = 0
+      while place < room.anyEnds[group] {
+        any |= room.terms[place].words[block]
         place += 1
       }
-      for end in search.anyEnds {
-        if mask == 0 { return 0 }
-        var any: UInt64 = 0
-        while place < end {
-          any |= terms[place][block]
-          place += 1
-        }
-        mask &= any
-      }
-      return mask
+      mask &= any
     }
+    return mask
+  }
+
+  // MARK: Rare categories
+
+  /// Only a block in which somebody has what few have.
+  mutating func lookAtTouched(_ block: Int) {
+    if ask.region >= 0 && ask.region != Int(columns.blocks[block].region) { return }
+    let mask = mask(of: block)
+    if mask == 0 { return }
+    let bound = bound(columns.bounds[block], columns.region(of: block)) + share(mask, block)
+    if bound >= leastBound { look(at: block, mask) }
+  }
+
+  // MARK: Bounds
+
+  /// The most that a miner can come to, but for the cap part and what `share` adds.
+  @inline(__always)
+  private func bound(_ parts: SIMD16<Float>, _ region: Column<RegionRow>) -> Float {
+    let low = parts[ask.lane]
+    return low + ask.blend * (parts[ask.otherLane] - low) + rise(region)
+  }
+
+  /// What all bounds of a region are short of.
+  @inline(__always)
+  private func rise(_ region: Column<RegionRow>) -> Float {
+    let slack = region.pointee.latencySlack
+    return BlockIndex.margin
+      + (ask.lane == CapGrid.rankLane ? slack + region.pointee.priceSlack : slack)
+  }
+
+  /// Whose bound is below this can't be among the best any more.
+  @inline(__always)
+  private var leastBound: Float {
+    topCount < ask.limit ? 0 : max(0, Float(room.top[ask.limit - 1].score).nextDown)
   }
 
   /// The most that the cap part comes to for any of these miners.
   @inline(__always)
-  private func share(_ mask: UInt64, _ block: Int, _ ask: BlockAsk) -> Float {
+  private func share(_ mask: UInt64, _ block: Int) -> Float {
     if ask.askedCapabilities <= 1 { return ask.capShare }
-    let met = mostMet(mask, block)
-    return ask.capShare * (Float(met) / Float(ask.askedCapabilities))
+    return ask.capShare * (Float(mostMet(mask, block)) / Float(ask.askedCapabilities))
   }
 
   /// How many of the asked capabilities the miner of this mask that has most of them has, or more.
+  @inline(__always)
   private func mostMet(_ mask: UInt64, _ block: Int) -> Int {
-    let rare = search[.capabilitiesAny].rare.count
-    let rareMet = rare > 0 && search[.capabilitiesAny].words[block] & mask != 0 ? rare : 0
-    if search.shareRange.isEmpty {
-      return max(1, max(rareMet, search[.capabilitiesAny].dense.count))
+    let rareCount = room.rareCapabilityCount
+    let rareMet = rareCount > 0 && room.rareMarks.words[block] & mask != 0 ? rareCount : 0
+    let range = room.shareRange
+    if range.count == 2 {
+      let first = room.terms[range.lowerBound].words[block]
+      let both = first & room.terms[range.lowerBound + 1].words[block] & mask
+      return (both != 0 ? 2 : 1) + rareMet
     }
+    return max(1, mostMet(mask, block, range) + rareMet)
+  }
+
+  private func mostMet(_ mask: UInt64, _ block: Int, _ range: Range<Int>) -> Int {
+    if range.count < 2 || range.count > 15 { return range.count }
     // A number for each miner, bit by bit, in four words.
-    var ones: UInt64 = 0
-    var twos: UInt64 = 0
-    var fours: UInt64 = 0
-    var eights: UInt64 = 0
-    if search.shareRange.count > 15 { return rare + search.shareRange.count }
-    for place in search.shareRange {
-      var carry = search.terms[place][block] & mask
+    var (ones, twos, fours, eights) = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
+    for place in range {
+      var carry = room.terms[place].words[block] & mask
       (ones, carry) = (ones ^ carry, ones & carry)
       (twos, carry) = (twos ^ carry, twos & carry)
       (fours, carry) = (fours ^ carry, fours & carry)
@@ -151,157 +299,192 @@ extension BlockIndex {
       left &= word
       most += value
     }
-    return most + rareMet
+    return most
   }
 
-  /// Who of a mask may pass the filters by number, as far as codes and buckets tell.
+  // MARK: Miners
+
+  /// Asks for the lines of a block's miners.
   @inline(__always)
-  private func sized(_ block: Int, _ mask: UInt64, _ ask: BlockAsk) -> UInt64 {
-    var mask = mask
-    if ask.vramCode > 0 {
-      mask &= Lanes.atLeast(ask.vramCode, vramCodes + block * 64)
+  private func fetch(_ block: Int, _ mask: UInt64) {
+    var bits = mask
+    while bits != 0 {
+      prefetch(columns.lines + (block * 64 + bits.trailingZeroBitCount))
+      bits &= bits &- 1
     }
-    if ask.ramCode > 0 && mask != 0 {
-      mask &= Lanes.atLeast(ask.ramCode, ramCodes + block * 64)
-    }
-    if ask.isCapped && !ask.asksService && mask != 0 {
-      mask &= Lanes.atMost(ask.priceBucket, priceBuckets + block * 64)
-    }
-    return mask
   }
 
-  private mutating func look(at block: Int, _ mask: UInt64, _ ask: BlockAsk) {
+  private mutating func look(at block: Int, _ mask: UInt64) {
     work.blocks += 1
-    var bits = sized(block, mask, ask)
+    let region = columns.region(of: block)
+    var least = leastBound
+    var bits = mask
     while bits != 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
       bits &= bits &- 1
-      let line = lines[slot]
-      if line.vramGB < ask.minVRAMGB || line.ramGB < ask.minRAMGB { continue }
-      if line.trust < ask.minTrust { continue }
-      var terms = Terms(price: line.price, slots: Int(line.slots))
-      if ask.asksService {
-        terms = self.terms(line, service: ask.service)
-        if Int(line.taken) >= terms.slots { continue }
-      }
-      if terms.price > ask.maxPrice { continue }
-      work.miners += 1
-      offer(TopEntry(score: Score.total(parts(slot, line, terms, ask), weights), slot: slot), ask)
+      let line = columns.lines + slot
+      if line.pointee.price > ask.maxPrice && !ask.asksService { continue }
+      let met = metCount(slot, line)
+      if reach(line, region, met) < least { continue }
+      consider(slot, line, region, met)
+      least = leastBound
     }
   }
 
-  func terms(_ line: MinerLine, service: UInt32) -> Terms {
-    let row = Int(line.row)
-    let own = Terms(price: line.price, slots: Int(line.slots))
-    guard let offer = details[row].services.first(where: { $0.type == service }) else {
-      return own
+  /// The most that a miner comes to, in single precision.
+  ///
+  /// - Parameter met: how many of the asked capabilities it has.
+  @inline(__always)
+  private func reach(
+    _ line: Column<MinerLine>, _ region: Column<RegionRow>, _ met: Int
+  ) -> Float {
+    if ask.asksService { return 1 }
+    let latency =
+      line.pointee.latencyBucket < 0
+      ? Float(Score.unknownLatency)
+      : 1 - Float(region.pointee.latencies.rank(Int(line.pointee.latencyBucket)))
+    let load = 1 - Float(line.pointee.taken) / Float(line.pointee.slots)
+    let price =
+      ask.isCapped
+      ? Float(line.pointee.price) * ask.priceScale
+      : Float(region.pointee.prices.rank(Int(line.pointee.priceBucket)))
+    let cap = ask.askedCapabilities < 2 ? 1 : Float(met) * ask.capabilityScale
+    return ask.capShare * cap + ask.latencyShare * latency + ask.trustShare * Float(line.pointee.trust)
+      + ask.loadShare * load + ask.priceShare * (1 - price) + BlockIndex.margin
+  }
+
+  private mutating func consider(
+    _ slot: Int, _ line: Column<MinerLine>, _ region: Column<RegionRow>, _ met: Int
+  ) {
+    if line.pointee.vramGB < ask.minVRAMGB || line.pointee.ramGB < ask.minRAMGB { return }
+    if line.pointee.trust < ask.minTrust { return }
+    let terms = terms(line)
+    if ask.asksService {
+      if Int(line.pointee.taken) >= terms.slots || terms.price > ask.maxPrice { return }
     }
-    return Terms(
-      price: overrides.isInForce(line.row) ? line.price : offer.price ?? line.price,
-      slots: min(own.slots, offer.maxConcurrent))
+    work.miners += 1
+    let parts = parts(line, terms, region, met)
+    offer(TopEntry(score: Score.total(parts, ask.weights), slot: slot))
   }
 
   @inline(__always)
-  private func parts(
-    _ slot: Int, _ line: MinerLine, _ terms: Terms, _ ask: BlockAsk
-  ) -> ScoreParts {
-    withRegion(Int(blocks[slot >> 6].region)) { region in
-      let scale: ScoreInputs.PriceScale
-      if ask.isCapped {
-        scale = .cap(Price(units: ask.maxPrice))
-      } else {
-        let bucket =
-          ask.asksService ? Bucket.index(of: terms.price) : Int(line.priceBucket)
-        scale = .rank(region.prices.rank(bucket))
-      }
-      return Score.parts(
-        ScoreInputs(
-          askedCapabilities: ask.askedCapabilities,
-          offeredCapabilities: ask.askedCapabilities < 2
-            ? ask.askedCapabilities : metCount(slot, line),
-          price: Price(units: terms.price), priceScale: scale,
-          latencyRank: line.latencyBucket < 0
-            ? nil : region.latencies.rank(Int(line.latencyBucket)),
-          trust: line.trust, taken: Int(line.taken), slots: terms.slots))
-    }
+  func terms(_ line: Column<MinerLine>) -> Terms {
+    ask.asksService
+      ? columns.terms(line, service: ask.service)
+      : Terms(price: line.pointee.price, slots: Int(line.pointee.slots))
   }
 
-  /// How many of the asked capabilities a miner has.
-  private func metCount(_ slot: Int, _ line: MinerLine) -> Int {
-    let group = search.groups[SearchRoom.Group.capabilitiesAny.rawValue]
-    let bit = UInt64(slot & 63)
+  @inline(__always)
+  func parts(
+    _ line: Column<MinerLine>, _ terms: Terms, _ region: Column<RegionRow>, _ met: Int
+  ) -> ScoreParts {
+    let scale: ScoreInputs.PriceScale
+    if ask.isCapped {
+      scale = .cap(Price(units: ask.maxPrice))
+    } else {
+      let bucket =
+        ask.asksService ? Bucket.index(of: terms.price) : Int(line.pointee.priceBucket)
+      scale = .rank(region.pointee.prices.rank(bucket))
+    }
+    let latency = Int(line.pointee.latencyBucket)
+    return Score.parts(
+      ScoreInputs(
+        askedCapabilities: ask.askedCapabilities,
+        offeredCapabilities: met,
+        price: Price(units: terms.price), priceScale: scale,
+        latencyRank: latency < 0 ? nil : region.pointee.latencies.rank(latency),
+        trust: line.pointee.trust, taken: Int(line.pointee.taken), slots: terms.slots))
+  }
+
+  /// How many of the asked capabilities an eligible miner has.
+  @inline(__always)
+  func metCount(_ slot: Int, _ line: Column<MinerLine>) -> Int {
+    if ask.askedCapabilities < 2 { return ask.askedCapabilities }
+    let (block, bit) = (slot >> 6, UInt64(slot & 63))
     var met = 0
-    for words in group.dense where words[slot >> 6] >> bit & 1 == 1 { met += 1 }
-    if !group.rare.isEmpty && group.words[slot >> 6] >> bit & 1 == 1 {
-      let own = lists.lists(details[Int(line.row)].lists).capabilities
-      for number in group.rare where lists.contains(number, in: own) { met += 1 }
+    for place in room.shareRange where room.terms[place].words[block] >> bit & 1 == 1 { met += 1 }
+    if room.rareCapabilityCount > 0 && room.rareMarks.words[block] >> bit & 1 == 1 {
+      let own = columns.lists.lists(columns.details[Int(line.pointee.row)].lists).capabilities
+      for place in 0..<room.rareCapabilityCount
+      where columns.lists.contains(room.rareCapabilities[place], in: own) {
+        met += 1
+      }
     }
     return met
   }
 
+  // MARK: The best
+
   @inline(__always)
-  private mutating func offer(_ entry: TopEntry, _ ask: BlockAsk) {
-    if search.top.count == ask.limit {
-      if !isBefore(entry, search.top[ask.limit - 1]) { return }
-      search.top.removeLast()
+  private mutating func offer(_ entry: TopEntry) {
+    if topCount == ask.limit {
+      if !isBefore(entry, room.top[ask.limit - 1]) { return }
+      topCount -= 1
     }
-    var place = search.top.count
-    while place > 0 && isBefore(entry, search.top[place - 1]) { place -= 1 }
-    search.top.insert(entry, at: place)
+    var place = topCount
+    while place > 0 && isBefore(entry, room.top[place - 1]) {
+      room.top[place] = room.top[place - 1]
+      place -= 1
+    }
+    room.top[place] = entry
+    topCount += 1
   }
 
   @inline(__always)
   private func isBefore(_ left: TopEntry, _ right: TopEntry) -> Bool {
     if left.score != right.score { return left.score > right.score }
-    let rows = memory.rows
-    return rows[Int(lines[left.slot].row)].id < rows[Int(lines[right.slot].row)].id
-  }
-
-  private func candidate(_ entry: TopEntry, _ ask: BlockAsk) -> Candidate {
-    let line = lines[entry.slot]
-    let row = Int(line.row)
-    var terms = Terms(price: line.price, slots: Int(line.slots))
-    if ask.asksService { terms = self.terms(line, service: ask.service) }
-    let latency = line.latencyBucket < 0 ? nil : memory.rows[row].live.avgLatencyMilliseconds
-    return Candidate(
-      minerID: memory.rows[row].id, addr: details[row].addr, proto: details[row].proto,
-      region: regions[Int(blocks[entry.slot >> 6].region)]!.name, score: entry.score,
-      parts: parts(entry.slot, line, terms, ask), price: Price(units: terms.price),
-      trust: line.trust, etaMilliseconds: latency.map { $0 * Double(Int(line.taken) + 1) })
+    return columns.id(of: left.slot) < columns.id(of: right.slot)
   }
 }
 
-// The heap of what is to be looked at.
-extension BlockIndex {
-  private mutating func pushHeap(_ key: UInt64) {
-    search.heap.append(key)
-    search.heap.withUnsafeMutableBufferPointer { heap in
-      var place = heap.count - 1
-      while place > 0 {
-        let parent = (place - 1) / 2
-        if heap[parent] >= key { break }
-        heap[place] = heap[parent]
-        place = parent
-      }
-      heap[place] = key
+// The heap of superblocks, and what of each is the best.
+extension BlockSearch {
+  /// The place of the block with the highest bound.
+  @inline(__always)
+  private func best(of superblock: Int) -> Int {
+    let staged = room.stagedBounds + 64 * superblock
+    return at_least(staged, greatest(staged)).trailingZeroBitCount
+  }
+
+  /// Gives the first superblock the place that its blocks' bounds now call for.
+  @inline(__always)
+  private mutating func reorder(_ superblock: Int) {
+    let bound = greatest(room.stagedBounds + 64 * superblock)
+    replaceFirst(
+      with: bound < 0
+        ? nil : UInt64(bound.bitPattern) << 32 | Self.isStaged | UInt64(superblock))
+  }
+
+  private func orderHeap() {
+    var place = heapCount / 2
+    while place > 0 {
+      place -= 1
+      sink(room.heap[place], from: place)
     }
   }
 
-  private mutating func popHeap() -> UInt64? {
-    guard let first = search.heap.first, let last = search.heap.popLast() else { return nil }
-    search.heap.withUnsafeMutableBufferPointer { heap in
-      if heap.isEmpty { return }
-      var place = 0
-      while true {
-        var child = 2 * place + 1
-        if child >= heap.count { break }
-        if child + 1 < heap.count && heap[child + 1] > heap[child] { child += 1 }
-        if heap[child] <= last { break }
-        heap[place] = heap[child]
-        place = child
-      }
-      heap[place] = last
+  @inline(__always)
+  private mutating func replaceFirst(with key: UInt64?) {
+    if let key {
+      sink(key, from: 0)
+      return
     }
-    return first
+    heapCount -= 1
+    if heapCount > 0 { sink(room.heap[heapCount], from: 0) }
+  }
+
+  @inline(__always)
+  private func sink(_ key: UInt64, from start: Int) {
+    let heap = room.heap
+    var place = start
+    while true {
+      var child = 2 * place + 1
+      if child >= heapCount { break }
+      if child + 1 < heapCount && heap[child + 1] > heap[child] { child += 1 }
+      if heap[child] <= key { break }
+      heap[place] = heap[child]
+      place = child
+    }
+    heap[place] = key
   }
 }

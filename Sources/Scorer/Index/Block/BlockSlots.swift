@@ -18,13 +18,13 @@ extension BlockIndex {
     regionRows[number].memberCount += 1
     regionRows[number].unplacedCount += 1
     regionRows[number].isChanged = true
-    memory.rows[row].slot = UInt32(slot)
+    rows[row].slot = UInt32(slot)
     var empty = MinerLine()
     empty.row = UInt32(row)
     lines[slot] = empty
     priceBuckets[slot] = 0
-    vramCodes[slot] = SizeCode.code(line.vramGB)
-    ramCodes[slot] = SizeCode.code(line.ramGB)
+    vramTiers.set(1 << UInt64(place), in: block, for: line.vramGB)
+    ramTiers.set(1 << UInt64(place), in: block, for: line.ramGB)
     replaceLine(slot, with: line)
   }
 
@@ -78,7 +78,7 @@ extension BlockIndex {
   mutating func releaseSuperblocks(of number: Int) {
     for superblock in regions[number]!.superblocks {
       let row = superblocks[Int(superblock)]
-      for block in Int(row.first)..<Int(row.first) + Int(row.count) { blocks[block] = BlockRow() }
+      for block in Int(row.first)..<Int(row.first) + Int(row.count) { clearBlock(block) }
       superblocks[Int(superblock)].count = 0
       freeSuperblocks[Int(row.capacity).trailingZeroBitCount].append(superblock)
     }
@@ -87,10 +87,12 @@ extension BlockIndex {
   }
 
   /// Adds an empty block to a region, to be filled next.
-  mutating func addBlock(to number: Int) {
+  ///
+  /// - Parameter expected: how many blocks will come, this one too.
+  mutating func addBlock(to number: Int, ofAtLeast expected: Int = 1) {
     var last = regions[number]!.superblocks.last.map { Int($0) }
     if last == nil || superblocks[last!].count == superblocks[last!].capacity {
-      last = addSuperblock(to: number)
+      last = addSuperblock(to: number, ofAtLeast: expected)
     }
     let superblock = last!
     let block = Int(superblocks[superblock].first) + Int(superblocks[superblock].count)
@@ -101,17 +103,18 @@ extension BlockIndex {
     row.isListedWithRoom = true
     row.nextWithRoom = regionRows[number].withRoom
     blocks[block] = row
-    bounds[block] = Self.nobody
+    ready[block] = 0
+    setBounds(of: block, to: Self.nobody)
     regionRows[number].withRoom = UInt32(block + 1)
   }
 
-  /// As large as all that its region has so far, within one and 64 blocks.
-  private mutating func addSuperblock(to number: Int) -> Int {
+  /// As large as all that its region has so far, or is about to get, within one and 64 blocks.
+  private mutating func addSuperblock(to number: Int, ofAtLeast expected: Int) -> Int {
     let held = regions[number]!.superblocks.reduce(0) {
       $0 + Int(superblocks[Int($1)].capacity)
     }
     var size = 1
-    while size < min(64, held) { size *= 2 }
+    while size < min(64, max(held, expected)) { size *= 2 }
     let superblock: Int
     if let free = freeSuperblocks[size.trailingZeroBitCount].popLast() {
       superblock = Int(free)
@@ -123,13 +126,20 @@ extension BlockIndex {
         first: UInt32(blockCount), count: 0, capacity: UInt16(size), region: 0)
       superblockCount += 1
       blockCount += size
-      for block in blockCount - size..<blockCount { blocks[block] = BlockRow() }
+      for block in blockCount - size..<blockCount { clearBlock(block) }
     }
     superblocks[superblock].region = UInt32(number)
     superblocks[superblock].isLoose = false
+    superblocks[superblock].validFrom = .min
+    superblocks[superblock].nextExpiry = .max
     superbounds[superblock] = Self.nobody
     regions[number]!.superblocks.append(UInt32(superblock))
     return superblock
+  }
+
+  func clearBlock(_ block: Int) {
+    blocks[block] = BlockRow()
+    ready[block] = 0
   }
 
   private mutating func growSuperblocks(to count: Int) {
@@ -137,6 +147,7 @@ extension BlockIndex {
     let capacity = max(count, superblockCapacity * 3 / 2)
     memory.grow(&superblocks, from: superblockCapacity, to: capacity)
     memory.grow(&superbounds, from: superblockCapacity, to: capacity)
+    room.growSuperblocks(memory, from: superblockCapacity, to: capacity)
     superblockCapacity = capacity
   }
 
@@ -144,15 +155,17 @@ extension BlockIndex {
     if count <= blockCapacity { return }
     let (old, capacity) = (blockCapacity, max(count, blockCapacity + blockCapacity / 4))
     memory.grow(&lines, from: 64 * old, to: 64 * capacity)
-    memory.grow(&vramCodes, from: 64 * old, to: 64 * capacity)
-    memory.grow(&ramCodes, from: 64 * old, to: 64 * capacity)
     memory.grow(&priceBuckets, from: 64 * old, to: 64 * capacity)
     memory.grow(&blocks, from: old, to: capacity)
+    memory.grow(&ready, from: old, to: capacity)
     memory.grow(&bounds, from: old, to: capacity)
+    memory.grow(&laneBounds, from: 16 * old, to: 16 * capacity)
+    vramTiers.grow(memory, from: old, to: capacity)
+    ramTiers.grow(memory, from: old, to: capacity)
     memory.grow(&fences, from: old, to: capacity)
     let memory = memory
-    categories.forEachDense { memory.grow(&$0, from: old, to: capacity) }
-    search.grow(memory, from: old, to: capacity)
+    categories.forEachDense { $0.grow(memory, from: old, to: capacity) }
+    room.grow(memory, from: old, to: capacity)
     blockCapacity = capacity
   }
 }
@@ -178,7 +191,7 @@ extension BlockIndex {
   /// Writes a miner's categories, by its lists and services, into words and postings, or wipes
   /// them out.
   mutating func setCategories(of row: Int, to isHeld: Bool) {
-    let slot = Int(memory.rows[row].slot)
+    let slot = Int(rows[row].slot)
     let held = details[row]
     if held.lists != 0 {
       for place in lists.lists(held.lists).all { set(lists[place], row, slot, isHeld) }
@@ -187,9 +200,8 @@ extension BlockIndex {
   }
 
   private mutating func set(_ number: UInt32, _ row: Int, _ slot: Int, _ isHeld: Bool) {
-    if let words = categories[number].words {
-      let bit: UInt64 = 1 << UInt64(slot & 63)
-      if isHeld { words[slot >> 6] |= bit } else { words[slot >> 6] &= ~bit }
+    if let set = categories[number].set {
+      set.set(1 << UInt64(slot & 63), in: slot >> 6, to: isHeld)
       if isRare(categories[number].useCount) { makeRare(number) }
     } else if isHeld {
       // A miner may name a service twice.
@@ -205,25 +217,25 @@ extension BlockIndex {
   }
 
   private mutating func makeDense(_ number: UInt32) {
-    let words = memory.allocate(UInt64.self, count: blockCapacity)
+    let set = SlotSet(memory, blockCapacity: blockCapacity)
     for row in categories[number].postings {
-      let slot = Int(memory.rows[Int(row)].slot)
-      words[slot >> 6] |= 1 << UInt64(slot & 63)
+      let slot = Int(rows[Int(row)].slot)
+      set.insert(1 << UInt64(slot & 63), in: slot >> 6)
     }
-    categories.makeDense(number, words)
+    categories.makeDense(number, set)
   }
 
   private mutating func makeRare(_ number: UInt32) {
-    guard let words = categories[number].words else { return }
+    guard let set = categories[number].set else { return }
     var postings: [UInt32] = []
     for block in 0..<blockCount {
-      var bits = words[block]
+      var bits = set.words[block]
       while bits != 0 {
         postings.append(lines[block * 64 + bits.trailingZeroBitCount].row)
         bits &= bits &- 1
       }
     }
-    memory.free(words)
+    set.free(memory)
     categories.makeRare(number, postings)
   }
 }

@@ -11,8 +11,8 @@ struct Category {
   var kind: CategoryKind
   /// Uses; a number without any is free.
   var useCount = 0
-  /// One bit a slot; nil while the category is rare.
-  var words: Column<UInt64>?
+  /// Who has it; nil while the category is rare.
+  var set: SlotSet?
   /// The rows of the miners that have it, in no order, while it is rare.
   var postings: [UInt32] = []
 }
@@ -57,8 +57,8 @@ struct CategoryTable {
     return number
   }
 
-  /// - Returns: words that nobody needs any more.
-  mutating func release(_ number: UInt32) -> Column<UInt64>? {
+  /// - Returns: a set that nobody needs any more.
+  mutating func release(_ number: UInt32) -> SlotSet? {
     let place = Int(number)
     all[place].useCount -= 1
     if all[place].useCount > 0 { return nil }
@@ -69,24 +69,24 @@ struct CategoryTable {
     }
     all[place] = Category(name: "", kind: category.kind)
     free.append(number)
-    if category.words != nil { denseCount -= 1 }
-    return category.words
+    if category.set != nil { denseCount -= 1 }
+    return category.set
   }
 
-  mutating func makeDense(_ number: UInt32, _ words: Column<UInt64>) {
-    all[Int(number)].words = words
+  mutating func makeDense(_ number: UInt32, _ set: SlotSet) {
+    all[Int(number)].set = set
     all[Int(number)].postings = []
     denseCount += 1
   }
 
   mutating func makeRare(_ number: UInt32, _ postings: [UInt32]) {
-    all[Int(number)].words = nil
+    all[Int(number)].set = nil
     all[Int(number)].postings = postings
     denseCount -= 1
   }
 
-  mutating func forEachDense(_ body: (inout Column<UInt64>) -> Void) {
-    for place in all.indices where all[place].words != nil { body(&all[place].words!) }
+  mutating func forEachDense(_ body: (inout SlotSet) -> Void) {
+    for place in all.indices where all[place].set != nil { body(&all[place].set!) }
   }
 
   var byteCount: Int {

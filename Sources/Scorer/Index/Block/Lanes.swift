@@ -1,24 +1,12 @@
-/// Comparisons of many numbers at once. The standard library's vectors compare lane by lane, so
-/// whole words are compared here, four numbers each.
-enum Lanes {
-  private static let each: UInt64 = 0x0001_0001_0001_0001
-  private static let tops: UInt64 = 0x8000_8000_8000_8000
+import CVector
 
+/// Comparisons of many numbers at once.
+enum Lanes {
   /// One bit for each of the 64 numbers at `column`: whether it is at least `least`. All of them
   /// are below 2¹⁵.
   @inline(__always)
   static func atLeast(_ least: UInt16, _ column: Column<UInt16>) -> UInt64 {
-    let words = UnsafeRawPointer(column).assumingMemoryBound(to: UInt64.self)
-    let bounds = UInt64(least) &* each
-    var result: UInt64 = 0
-    for word in 0..<16 {
-      // A number's top bit is set first, and lent where the number is less: none borrows from its
-      // neighbour.
-      let holds = (((UInt64(littleEndian: words[word]) | tops) &- bounds) & tops) >> 15
-      // The four bits side by side, uppermost.
-      result |= (((holds &* 0x0001_0002_0004_0008) >> 48) & 0xF) << UInt64(4 * word)
-    }
-    return result
+    at_least_16(column, least)
   }
 
   /// Whether each is at most `most`.

@@ -21,6 +21,8 @@ struct MinerLine: BitwiseCopyable {
   var priceBucket: Int16 = 0
   /// The miner says that it is busy, or anything else but active.
   var isClosed = false
+  /// The price is an operator's.
+  var isOverridden = false
 
   var isOpen: Bool { !isClosed && taken < slots }
 }

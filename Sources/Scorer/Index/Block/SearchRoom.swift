@@ -2,15 +2,15 @@ import Domain
 
 /// One list of a request, or its service: which categories would do, common or rare.
 struct AskedGroup {
-  /// Words of the common ones.
-  var dense: [Column<UInt64>] = []
+  /// The common ones' sets.
+  var dense: [SlotSet] = []
   var rare: [UInt32] = []
   var isAsked = false
   /// Nobody can have it: what is asked (all of it, for an any) is unknown.
   var isImpossible = false
-  /// One bit a slot for miners that meet the group by its rare ones; zeros between requests.
-  var words: Column<UInt64>
-  /// The blocks in which `words` has bits.
+  /// Miners that meet the group by its rare ones; empty between requests.
+  var marked: SlotSet
+  /// The blocks in which somebody is marked.
   var touched: [UInt32] = []
 
   /// The group rests on rare ones alone.
@@ -23,7 +23,7 @@ struct TopEntry: BitwiseCopyable {
   var slot: Int
 }
 
-/// What searches work with, kept from one to the next so that none has to ask for memory.
+/// What requests are worked out in, kept from one to the next so that none has to ask for memory.
 struct SearchRoom {
   /// `rejectionOrder` is the order in which they are filtered by.
   enum Group: Int, CaseIterable {
@@ -34,29 +34,55 @@ struct SearchRoom {
   /// Miners that this request won't have.
   var holes: Column<UInt64>
   var holeSlots: [Int] = []
-  /// The words of `mustRange`, then of each of `anyRanges`.
-  var terms: [Column<UInt64>] = []
-  var mustEnd = 0
-  var anyEnds: [Int] = []
-  /// Where among the terms the asked capabilities stand, any of them.
-  var shareRange = 0..<0
-  /// Superblocks and blocks yet to be looked at, the highest bound on top.
-  var heap: [UInt64] = []
-  var top: [TopEntry] = []
 
-  init(_ memory: BlockMemory, blockCapacity: Int) {
+  /// The sets that a miner must be in, then those of each any.
+  private(set) var terms: Column<SlotSet>
+  private(set) var termCount = 0
+  private var termCapacity = 64
+  var mustEnd = 0
+  /// Where each any's terms end.
+  let anyEnds: Column<Int>
+  var anyCount = 0
+  /// Where among the terms the asked capabilities stand that are common, any of them.
+  var shareRange = 0..<0
+  /// Those that are rare.
+  let rareCapabilities: Column<UInt32>
+  var rareCapabilityCount = 0
+
+  /// Superblocks yet to be looked at, the highest bound on top.
+  private(set) var heap: Column<UInt64>
+  /// For each superblock that is looked into: its blocks' bounds, -1 where nobody is left; who
+  /// passes the filters by category there; and, a bit a block, where that has been worked out.
+  private(set) var stagedBounds: Column<Float>
+  private(set) var stagedMasks: Column<UInt64>
+  private(set) var stagedSieved: Column<UInt64>
+  let top: Column<TopEntry>
+
+  init(_ memory: BlockMemory, blockCapacity: Int, superblockCapacity: Int) {
     groups = Group.allCases.map { _ in
-      AskedGroup(words: memory.allocate(UInt64.self, count: blockCapacity))
+      AskedGroup(marked: SlotSet(memory, blockCapacity: blockCapacity))
     }
     holes = memory.allocate(UInt64.self, count: blockCapacity)
-    top.reserveCapacity(Limits.topK.upperBound + 1)
+    terms = memory.allocate(SlotSet.self, count: termCapacity)
+    anyEnds = memory.allocate(Int.self, count: Group.allCases.count)
+    rareCapabilities = memory.allocate(UInt32.self, count: Limits.listCount)
+    heap = memory.allocate(UInt64.self, count: superblockCapacity)
+    stagedBounds = memory.allocate(Float.self, count: 64 * superblockCapacity)
+    stagedMasks = memory.allocate(UInt64.self, count: 64 * superblockCapacity)
+    stagedSieved = memory.allocate(UInt64.self, count: superblockCapacity)
+    top = memory.allocate(TopEntry.self, count: Limits.topK.upperBound + 1)
   }
 
   mutating func grow(_ memory: BlockMemory, from old: Int, to capacity: Int) {
-    for group in groups.indices {
-      memory.grow(&groups[group].words, from: old, to: capacity)
-    }
+    for group in groups.indices { groups[group].marked.grow(memory, from: old, to: capacity) }
     memory.grow(&holes, from: old, to: capacity)
+  }
+
+  mutating func growSuperblocks(_ memory: BlockMemory, from old: Int, to capacity: Int) {
+    memory.grow(&heap, from: old, to: capacity)
+    memory.grow(&stagedBounds, from: 64 * old, to: 64 * capacity)
+    memory.grow(&stagedMasks, from: 64 * old, to: 64 * capacity)
+    memory.grow(&stagedSieved, from: old, to: capacity)
   }
 
   subscript(group: Group) -> AskedGroup {
@@ -64,10 +90,19 @@ struct SearchRoom {
     _modify { yield &groups[group.rawValue] }
   }
 
+  mutating func addTerm(_ set: SlotSet, _ memory: BlockMemory) {
+    if termCount == termCapacity {
+      memory.grow(&terms, from: termCapacity, to: 2 * termCapacity)
+      termCapacity *= 2
+    }
+    terms[termCount] = set
+    termCount += 1
+  }
+
   /// Wipes out all that the last request left.
   mutating func clear() {
     for group in groups.indices where groups[group].isAsked {
-      for block in groups[group].touched { groups[group].words[Int(block)] = 0 }
+      for block in groups[group].touched { groups[group].marked.remove(.max, in: Int(block)) }
       groups[group].touched.removeAll(keepingCapacity: true)
       groups[group].dense.removeAll(keepingCapacity: true)
       groups[group].rare.removeAll(keepingCapacity: true)
@@ -76,10 +111,7 @@ struct SearchRoom {
     }
     for slot in holeSlots { holes[slot >> 6] = 0 }
     holeSlots.removeAll(keepingCapacity: true)
-    terms.removeAll(keepingCapacity: true)
-    anyEnds.removeAll(keepingCapacity: true)
     shareRange = 0..<0
-    heap.removeAll(keepingCapacity: true)
-    top.removeAll(keepingCapacity: true)
+    (termCount, mustEnd, anyCount, rareCapabilityCount) = (0, 0, 0, 0)
   }
 }

@@ -1,0 +1,144 @@
+import CVector
+import Domain
+
+/// The columns that a search reads, by address.
+struct SearchColumns {
+  let lines: Column<MinerLine>
+  let rows: Column<MinerRow>
+  let details: Column<MinerDetails>
+  let lists: ListPool
+  let blocks: Column<BlockRow>
+  let ready: Column<UInt64>
+  let bounds: Column<SIMD16<Float>>
+  let laneBounds: Column<Float>
+  let superblocks: Column<SuperblockRow>
+  let superbounds: Column<SIMD16<Float>>
+  let regions: Column<RegionRow>
+
+  @inline(__always)
+  func region(of block: Int) -> Column<RegionRow> { regions + Int(blocks[block].region) }
+
+  func id(of slot: Int) -> MinerID { rows[Int(lines[slot].row)].id }
+
+  /// What a miner would do a job of its service for.
+  func terms(_ line: Column<MinerLine>, service: UInt32) -> Terms {
+    let own = Terms(price: line.pointee.price, slots: Int(line.pointee.slots))
+    let services = details[Int(line.pointee.row)].services
+    guard let offer = services.first(where: { $0.type == service }) else { return own }
+    return Terms(
+      price: line.pointee.isOverridden ? own.price : offer.price ?? own.price,
+      slots: min(own.slots, offer.maxConcurrent))
+  }
+}
+
+extension SearchRoom {
+  /// What a search works with, by address.
+  struct Addresses {
+    let terms: Column<SlotSet>
+    let mustEnd: Int
+    let anyEnds: Column<Int>
+    let anyCount: Int
+    let termCount: Int
+    let shareRange: Range<Int>
+    let rareCapabilities: Column<UInt32>
+    let rareCapabilityCount: Int
+    let rareMarks: SlotSet
+    let holes: Column<UInt64>
+    let hasHoles: Bool
+    let heap: Column<UInt64>
+    let stagedBounds: Column<Float>
+    let stagedMasks: Column<UInt64>
+    let stagedSieved: Column<UInt64>
+    let top: Column<TopEntry>
+  }
+
+  var addresses: Addresses {
+    Addresses(
+      terms: terms, mustEnd: mustEnd, anyEnds: anyEnds, anyCount: anyCount,
+      termCount: termCount, shareRange: shareRange, rareCapabilities: rareCapabilities,
+      rareCapabilityCount: rareCapabilityCount, rareMarks: self[.capabilitiesAny].marked,
+      holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds, stagedMasks: stagedMasks,
+      stagedSieved: stagedSieved, top: top)
+  }
+}
+
+// From a request to its answer.
+extension BlockIndex {
+  package mutating func match(
+    _ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp
+  ) -> MatchAnswer {
+    own()
+    let ask = prepare(query, at: now, leaseTime: leaseTime)
+    let found = ask.isImpossible ? BlockSearch(ask, searchColumns, room.addresses) : search(ask)
+    let isCounted = query.explainsFully || found.topCount == 0
+    fetchTop(found.topCount)
+    return MatchAnswer(
+      candidates: (0..<found.topCount).map { candidate(room.top[$0], found) },
+      counts: isCounted ? counts(settling: ask) : nil)
+  }
+
+  private mutating func search(_ ask: BlockAsk) -> BlockSearch {
+    let rare = room.groups.firstIndex { $0.isRareOnly }
+    if let rare {
+      for block in room.groups[rare].touched { settleLeases(of: Int(block), at: ask.leaseTime) }
+    } else if ask.region >= 0 {
+      settleLeases(ofRegion: ask.region, at: ask.leaseTime)
+    } else {
+      for superblock in 0..<superblockCount {
+        settleLeases(ofSuperblock: superblock, at: ask.leaseTime)
+      }
+    }
+    var search = BlockSearch(ask, searchColumns, room.addresses)
+    if let rare {
+      for block in room.groups[rare].touched { search.lookAtTouched(Int(block)) }
+    } else {
+      if ask.region >= 0 {
+        for superblock in regions[ask.region]!.superblocks { search.add(Int(superblock)) }
+      } else {
+        for superblock in 0..<superblockCount where superblocks[superblock].count > 0 {
+          search.add(superblock)
+        }
+      }
+      search.run()
+    }
+    work.add(search.work)
+    return search
+  }
+
+  var searchColumns: SearchColumns {
+    SearchColumns(
+      lines: lines, rows: rows, details: details, lists: lists, blocks: blocks, ready: ready,
+      bounds: bounds, laneBounds: laneBounds, superblocks: superblocks, superbounds: superbounds,
+      regions: regionRows)
+  }
+
+  /// Asks for what the answer says of the best, which nothing has read so far.
+  private func fetchTop(_ count: Int) {
+    for place in 0..<count {
+      let row = Int(lines[room.top[place].slot].row)
+      prefetch(rows + row)
+      prefetch(details + row)
+    }
+    for place in 0..<count {
+      // The answer takes another hold on each address, which writes beside its bytes.
+      let addr = details[Int(lines[room.top[place].slot].row)].addr
+      addr.utf8.withContiguousStorageIfAvailable { prefetch($0.baseAddress! - 32) }
+    }
+  }
+
+  private func candidate(_ entry: TopEntry, _ search: BlockSearch) -> Candidate {
+    let line = lines + entry.slot
+    let row = Int(line.pointee.row)
+    let number = Int(blocks[entry.slot >> 6].region)
+    let terms = search.terms(line)
+    let latency =
+      line.pointee.latencyBucket < 0 ? nil : rows[row].live.avgLatencyMilliseconds
+    return Candidate(
+      minerID: rows[row].id, addr: details[row].addr, proto: details[row].proto,
+      region: regions[number]!.name, score: entry.score,
+      parts: search.parts(
+        line, terms, regionRows + number, search.metCount(entry.slot, line)),
+      price: Price(units: terms.price), trust: line.pointee.trust,
+      etaMilliseconds: latency.map { $0 * Double(Int(line.pointee.taken) + 1) })
+  }
+}

@@ -1,0 +1,30 @@
+/// Sets of miners for sizes as memory is sold: who has so much at least. A size between two of them
+/// is found by the lower one's set and its miners' own numbers.
+struct SizeTiers {
+  static let vramGB: [Double] = [4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 80, 128, 192]
+  static let ramGB: [Double] = [8, 16, 32, 64, 128, 256, 512, 1_024]
+
+  let sizes: [Double]
+  private(set) var sets: [SlotSet]
+
+  init(_ sizes: [Double], _ memory: BlockMemory, blockCapacity: Int) {
+    self.sizes = sizes
+    sets = sizes.map { _ in SlotSet(memory, blockCapacity: blockCapacity) }
+  }
+
+  mutating func grow(_ memory: BlockMemory, from old: Int, to capacity: Int) {
+    for tier in sets.indices { sets[tier].grow(memory, from: old, to: capacity) }
+  }
+
+  /// Writes one miner's bit into every tier.
+  func set(_ bit: UInt64, in block: Int, for size: Double) {
+    for tier in sizes.indices { sets[tier].set(bit, in: block, to: size >= sizes[tier]) }
+  }
+
+  func removeAll(blockCapacity: Int) {
+    for set in sets { set.removeAll(blockCapacity: blockCapacity) }
+  }
+
+  /// The highest tier that all are in who have `least`; nil below the lowest.
+  func tier(atMost least: Double) -> Int? { sizes.lastIndex { $0 <= least } }
+}
