@@ -124,10 +124,14 @@ let package = Package(
     library(
       "Simulation", path: "Sources/CLI/Simulation",
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
+    library(
+      "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
+      ["Domain", "Index", "JSON", "Simulation"]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
-        "Domain", "Fleet", "JSON", "Postgres", "Settings", "Simulation", "Telemetry",
+        "Domain", "Fleet", "IndexBenchmark", "JSON", "Postgres", "Settings", "Simulation",
+        "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
