@@ -126,7 +126,7 @@ let package = Package(
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
-      ["Domain", "Index", "JSON", "Simulation"]),
+      ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
@@ -155,6 +155,9 @@ let package = Package(
     tests("SettingsTests", ["Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
+    tests(
+      "IndexBenchmarkTests",
+      ["Domain", "Fleet", "Index", "IndexBenchmark", "JSON", "Postgres", "TestSupport"]),
     tests(
       "GatewayTests",
       [

@@ -13,6 +13,8 @@ struct BenchIndexCommand: AsyncParsableCommand {
       must be 0), and lets copies of itself answer at the same time.
       """)
 
+  enum Rival: String, ExpressibleByArgument, CaseIterable { case postgres }
+
   @Option(help: "How many miners.")
   var miners = 100_000
 
@@ -30,6 +32,9 @@ struct BenchIndexCommand: AsyncParsableCommand {
 
   @Flag(inversion: .prefixedNo, help: "Also time smaller registries (not with --json).")
   var growth = true
+
+  @Option(help: "Also ask the same of a private PostgreSQL server: postgres.")
+  var against: Rival?
 
   @Flag(help: "Print JSON instead of tables.")
   var json = false
@@ -82,10 +87,30 @@ struct BenchIndexCommand: AsyncParsableCommand {
         folder: folder.path, count: processes, miners: miners, seconds: seconds, seed: seed)
       result.processes = try await workers.run()
     }
+    if against == .postgres { result.postgres = try await measurePostgres(folder.path, line) }
     line.clear()
     print(json ? result.json : BenchIndexReport.text(result))
-    if result.differences > 0 {
-      throw CommandError("\(result.differences) answers differ from a scan's")
+    let differences = result.differences + (result.postgres?.differences ?? 0)
+    if differences > 0 { throw CommandError("\(differences) answers differ from the index's") }
+  }
+
+  private func measurePostgres(
+    _ folder: String, _ line: ProgressLine
+  ) async throws -> PostgresComparison {
+    line.show("PostgreSQL: starting")
+    let server = PrivatePostgres(
+      directory: folder + "/postgres", fsync: false,
+      parameters: RegistryInPostgres.serverParameters)
+    try await server.start()
+    do {
+      let comparison = try PostgresComparison.run(
+        miners: miners, seconds: seconds, seed: seed, dsn: server.dsn
+      ) { line.show($0) }
+      await server.stop()
+      return comparison
+    } catch {
+      await server.stop()
+      throw error
     }
   }
 

@@ -8,7 +8,25 @@ enum BenchIndexReport {
     ]
     if !result.growth.isEmpty { parts.append(growth(result)) }
     if !result.processes.isEmpty { parts.append(processes(result)) }
+    if let postgres = result.postgres { parts.append(self.postgres(postgres)) }
     return parts.joined(separator: "\n\n")
+  }
+
+  private static func postgres(_ postgres: PostgresComparison) -> String {
+    var table = TextTable([
+      ("PostgreSQL", .left), ("p50", .right), ("p99", .right), ("matches/s", .right),
+      ("index p50", .right), ("ratio", .right), ("compared", .right), ("differences", .right),
+    ])
+    for one in postgres.classes {
+      table.add([
+        one.kind.rawValue, decimal(one.p50Microseconds), decimal(one.p99Microseconds),
+        Format.count(Int(one.matchesPerSecond)), decimal(one.indexP50Microseconds),
+        ratio(one.p50Microseconds, one.indexP50Microseconds), Format.count(one.comparedCount),
+        Format.count(one.differences),
+      ])
+    }
+    let load = Format.decimal(postgres.loadSeconds, places: 1)
+    return table.text + "\nloaded and indexed in \(load) s"
   }
 
   private static func classes(_ result: IndexBenchmarkResult) -> String {

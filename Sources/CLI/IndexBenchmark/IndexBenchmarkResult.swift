@@ -60,6 +60,7 @@ package struct IndexBenchmarkResult: Sendable {
   package var growth: [Growth] = []
   /// Matches a second by number of processes at work at once; empty when not measured.
   package var processes: [Int: Double] = [:]
+  package var postgres: PostgresComparison?
 
   package init(miners: Int) { self.miners = miners }
 
@@ -71,6 +72,7 @@ package struct IndexBenchmarkResult: Sendable {
 
   package var differences: Int { classes.reduce(0) { $0 + $1.differences } }
 
+  /// One object; `postgres` is there only when it was measured.
   package var json: String {
     var json = JSONWriter()
     json.object { json in
@@ -94,6 +96,7 @@ package struct IndexBenchmarkResult: Sendable {
           json.field(named: String(count)) { $0.value(Self.rounded(rate)) }
         }
       }
+      if let postgres { Self.field(&json, postgres) }
     }
     return String(decoding: json.bytes, as: UTF8.self)
   }
@@ -106,6 +109,22 @@ package struct IndexBenchmarkResult: Sendable {
     json.field("plain_p50_us", rounded(result.plainP50Microseconds))
     json.field("mask_p50_us", rounded(result.maskP50Microseconds))
     json.field("differences", result.differences)
+  }
+
+  private static func field(_ json: inout JSONWriter, _ postgres: PostgresComparison) {
+    json.objectField("postgres") { json in
+      for result in postgres.classes {
+        json.field(named: result.kind.rawValue) { json in
+          json.object { json in
+            json.field("p50_us", rounded(result.p50Microseconds))
+            json.field("p99_us", rounded(result.p99Microseconds))
+            json.field("matches_per_s", rounded(result.matchesPerSecond))
+            json.field("index_p50_us", rounded(result.indexP50Microseconds))
+            json.field("differences", result.differences)
+          }
+        }
+      }
+    }
   }
 
   /// A thousandth is finer than anything measured.

@@ -132,8 +132,8 @@ package struct MaskScan {
       all.append(priceStart + tier)
     }
     all += [open, online]
-    all += ask.allOf.filter(isCommon).map { capabilityStart + Int($0) }
-    let any = ask.anyOf.allSatisfy(isCommon) ? ask.anyOf.map { capabilityStart + Int($0) } : []
+    all += ask.allOf.numbers.map { capabilityStart + Int($0) }
+    let any = ask.anyOf.isCommon ? ask.anyOf.numbers.map { capabilityStart + Int($0) } : []
     return Filter(all: all.map { $0 * wordCount }, any: any.map { $0 * wordCount })
   }
 
@@ -144,54 +144,47 @@ package struct MaskScan {
     return vramStart + tier
   }
 
-  private func isCommon(_ capability: UInt32) -> Bool {
-    capability < BenchmarkWords.commonCapabilityCount
-  }
-
   /// The rows to look at where a rare capability is asked; nil: all.
   private func rareRows(_ ask: ScanAsk) -> [UInt32]? {
-    if let rare = ask.anyOf.first(where: { !isCommon($0) }) {
-      precondition(ask.anyOf.count == 1, "the benchmark asks one rare capability at a time")
-      return rareRows[rare, default: []]
-    }
-    return nil
+    ask.anyOf.isCommon ? nil : rareRows[ask.anyOf.first, default: []]
   }
 
   @inline(__always)
-  private func passes(_ row: Int, _ filter: borrowing Filter) -> Bool {
+  private func passes(_ row: Int, _ filter: Filter) -> Bool {
     filter.word(row >> 6, masks.words) >> UInt64(row & 63) & 1 == 1
   }
 
   @inline(__always)
-  private func consider(_ row: Int, _ ask: borrowing ScanAsk, _ best: inout BestRows) {
+  private func consider(_ row: Int, _ ask: ScanAsk, _ best: inout BestRows) {
     if columns.deadline[row] <= ask.now || columns.price[row] > ask.maxPriceUnits { return }
     if columns.vramGB[row] < ask.minVRAMGB { return }
-    best.offer(row, score: columns.score(row, copy ask, offered: offered(row, ask)))
+    best.offer(row, score: columns.score(row, ask, offered: offered(row, ask)))
   }
 
   @inline(__always)
-  private func offered(_ row: Int, _ ask: borrowing ScanAsk) -> Int {
-    var offered = 0
-    for number in ask.anyOf {
-      if isCommon(number) {
-        let word = (capabilityStart + Int(number)) * wordCount + row >> 6
-        offered += Int(masks.words[word] >> UInt64(row & 63) & 1)
-      } else {
-        // It came from this capability's list.
-        offered += 1
-      }
+  private func offered(_ row: Int, _ ask: ScanAsk) -> Int {
+    // Who comes from a rare capability's list has it, and no other is asked then.
+    if ask.anyOf.first >= BenchmarkWords.commonCapabilityCount {
+      return ask.anyOf.count
     }
-    return offered
+    let held = bit(of: ask.anyOf.first, row)
+    return ask.anyOf.count == 1 ? held : held + bit(of: ask.anyOf.second, row)
+  }
+
+  @inline(__always)
+  private func bit(of capability: UInt32, _ row: Int) -> Int {
+    let word = (capabilityStart + Int(capability)) * wordCount + row >> 6
+    return Int(masks.words[word] >> UInt64(row & 63) & 1)
   }
 
   /// A second pass, for requests that nobody fits: what each mask takes away, counted in words.
   private func counts(_ ask: ScanAsk) -> MatchCounts {
     var rejected = [Int](repeating: 0, count: RejectionReason.allCases.count)
     let capabilities = Filter(
-      all: ask.allOf.map { (capabilityStart + Int($0)) * wordCount },
-      any: ask.anyOf.filter(isCommon).map { (capabilityStart + Int($0)) * wordCount })
-    let rare = Set(rareRows(ask) ?? [])
-    let isRare = rareRows(ask) != nil
+      all: ask.allOf.numbers.map { (capabilityStart + Int($0)) * wordCount },
+      any: ask.anyOf.isCommon
+        ? ask.anyOf.numbers.map { (capabilityStart + Int($0)) * wordCount } : [])
+    let rare = rareRows(ask).map { Set($0) }
     for word in 0..<wordCount {
       let rows = min(64, columns.count - word * 64)
       var bits = rows == 64 ? ~UInt64(0) : (1 << UInt64(rows)) - 1
@@ -212,7 +205,7 @@ package struct MaskScan {
         reject(.vram, keeping: exact(word, bits & mask) { columns.vramGB[$0] >= ask.minVRAMGB })
       }
       reject(.capability, keeping: capabilities.word(word, masks.words))
-      if isRare {
+      if let rare {
         reject(.capability, keeping: exact(word, bits) { rare.contains(UInt32($0)) })
       }
       reject(.price, keeping: exact(word, bits) { columns.price[$0] <= ask.maxPriceUnits })

@@ -32,7 +32,7 @@ package struct PlainScan {
 
   /// How many of the rows passed, at the front of `selection`.
   @inline(__always)
-  private func selected(_ rows: Range<Int>, _ ask: borrowing ScanAsk) -> Int {
+  private func selected(_ rows: Range<Int>, _ ask: ScanAsk) -> Int {
     let (region, deadline, isOpen) = (columns.region, columns.deadline, columns.isOpen)
     let (vramGB, price) = (columns.vramGB, columns.price)
     let (minVRAMGB, maxPrice, now) = (ask.minVRAMGB, ask.maxPriceUnits, ask.now)
@@ -59,32 +59,32 @@ package struct PlainScan {
   }
 
   @inline(__always)
-  private func consider(_ count: Int, _ ask: borrowing ScanAsk, _ best: inout BestRows) {
+  private func consider(_ count: Int, _ ask: ScanAsk, _ best: inout BestRows) {
     let signature = columns.signature
     for place in 0..<count {
       let row = Int(selection.rows[place])
       guard ask.isMet(bySignature: signature[row]) else { continue }
       let offered = columns.offered(ask.anyOf, by: row)
-      if ask.anyCount > 0 && offered == 0 { continue }
-      if !ask.allOf.isEmpty && columns.offered(ask.allOf, by: row) < ask.allOf.count { continue }
-      best.offer(row, score: columns.score(row, copy ask, offered: offered))
+      if ask.anyOf.count > 0 && offered == 0 { continue }
+      if ask.allOf.count > 0 && columns.offered(ask.allOf, by: row) < ask.allOf.count { continue }
+      best.offer(row, score: columns.score(row, ask, offered: offered))
     }
   }
 
   /// A second pass, for requests that nobody fits: where each row failed first.
-  private func counts(_ ask: borrowing ScanAsk) -> MatchCounts {
+  private func counts(_ ask: ScanAsk) -> MatchCounts {
     var rejected = [Int](repeating: 0, count: RejectionReason.allCases.count)
     for row in 0..<columns.count { rejected[reason(row, ask).rawValue] += 1 }
     return MatchCounts(eligible: 0, considered: columns.count, rejected: rejected)
   }
 
   /// Called when nobody is eligible: who fails nothing else is full.
-  private func reason(_ row: Int, _ ask: borrowing ScanAsk) -> RejectionReason {
+  private func reason(_ row: Int, _ ask: ScanAsk) -> RejectionReason {
     if columns.deadline[row] <= ask.now { return .offline }
     if let wanted = ask.region, columns.region[row] != wanted { return .region }
     if columns.vramGB[row] < ask.minVRAMGB { return .vram }
     if !ask.isMet(bySignature: columns.signature[row])
-      || (ask.anyCount > 0 && columns.offered(ask.anyOf, by: row) == 0)
+      || (ask.anyOf.count > 0 && columns.offered(ask.anyOf, by: row) == 0)
       || columns.offered(ask.allOf, by: row) < ask.allOf.count
     {
       return .capability
