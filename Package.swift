@@ -125,10 +125,14 @@ let package = Package(
     library(
       "Simulation", path: "Sources/CLI/Simulation",
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
+    library(
+      "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
+      ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
-        "Domain", "Fleet", "JSON", "Postgres", "Settings", "Simulation", "Telemetry",
+        "Domain", "Fleet", "IndexBenchmark", "JSON", "Postgres", "Settings", "Simulation",
+        "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -152,6 +156,9 @@ let package = Package(
     tests("SettingsTests", ["Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
+    tests(
+      "IndexBenchmarkTests",
+      ["Domain", "Fleet", "Index", "IndexBenchmark", "JSON", "Postgres", "TestSupport"]),
     tests(
       "GatewayTests",
       [

@@ -3,5 +3,6 @@ import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures this build on this machine.",
-    subcommands: [BenchMatchCommand.self], defaultSubcommand: BenchMatchCommand.self)
+    subcommands: [BenchMatchCommand.self, BenchIndexCommand.self],
+    defaultSubcommand: BenchMatchCommand.self)
 }

@@ -1,0 +1,57 @@
+import Domain
+import Index
+
+/// An index over a population, and the heartbeats that go on changing it.
+struct BenchmarkBuild {
+  /// Miners made, then taken in, at a time: as a scorer takes its snapshot in parts.
+  private static let chunk = 10_000
+
+  var index = BlockIndex(weights: .standard)
+  var heartbeats: DriftingHeartbeats
+  /// What taking all in took, records, statuses, trust and the first refresh; not making them.
+  private(set) var seconds = 0.0
+  let population: MinerPopulation
+
+  /// - Parameters:
+  ///   - columns: gets the same miners, outside of what is timed.
+  ///   - progress: told how many are in.
+  init(
+    miners: Int, seed: UInt64, horizonMilliseconds: Int, columns: ScanColumns? = nil,
+    progress: (Int) -> Void = { _ in }
+  ) {
+    population = MinerPopulation(seed: seed, horizonMilliseconds: horizonMilliseconds)
+    heartbeats = DriftingHeartbeats(seed: seed, capacity: miners)
+    var nanosecondsSpent: Int64 = 0
+    for first in stride(from: 0, to: miners, by: Self.chunk) {
+      let drawn = (first..<min(first + Self.chunk, miners)).map { population.miner($0) }
+      let begin = nanoseconds()
+      take(drawn)
+      nanosecondsSpent += nanoseconds() - begin
+      for miner in drawn {
+        heartbeats.add(miner)
+        columns?.add(miner)
+      }
+      progress(first + drawn.count)
+    }
+    let begin = nanoseconds()
+    index.refresh(at: population.start)
+    nanosecondsSpent += nanoseconds() - begin
+    seconds = Double(nanosecondsSpent) / 1e9
+  }
+
+  /// In a snapshot's order: records, then trust, then live statuses.
+  private mutating func take(_ miners: [MinerPopulation.Miner]) {
+    for miner in miners { index.upsert(miner.record) }
+    for miner in miners { index.apply(miner.trust, to: miner.record.id) }
+    for miner in miners { index.apply(miner.status, to: miner.record.id) }
+  }
+
+  /// Applies heartbeats as a scorer does.
+  ///
+  /// - Returns: the nanoseconds that it took.
+  mutating func apply(_ batch: [DriftingHeartbeats.Heartbeat]) -> Int64 {
+    let begin = nanoseconds()
+    for heartbeat in batch { index.apply(heartbeat.patch, to: heartbeat.id) }
+    return nanoseconds() - begin
+  }
+}
