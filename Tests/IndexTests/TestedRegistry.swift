@@ -14,6 +14,14 @@ enum IndexKind: CaseIterable, Sendable, CustomTestStringConvertible {
     }
   }
 
+  func index() -> any MinerIndex {
+    switch self {
+    case .plain: ScanIndex()
+    case .block: BlockIndex()
+    case .audited: AuditedIndex<BlockIndex>()
+    }
+  }
+
   func registry(
     weights: Weights = .standard, graceMilliseconds: Int64
   ) -> any TestedRegistry {
