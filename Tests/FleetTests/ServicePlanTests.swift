@@ -53,6 +53,18 @@ struct ServicePlanTests {
     #expect(plan.state.adminSecret == "mine")
   }
 
+  @Test("A scorer audits a small share of its answers, unless it is told another")
+  func audit() throws {
+    func share(of plan: ServicePlan) -> String? {
+      plan.scorers[0].environment["POOLHUB_AUDIT_SHARE"]
+    }
+    #expect(share(of: try plan()) == "0.01")
+    #expect(share(of: try plan(environment: ["POOLHUB_AUDIT_SHARE": "1"])) == "1")
+    let told = try plan(
+      settings: ["POOLHUB_AUDIT_SHARE=0"], environment: ["POOLHUB_AUDIT_SHARE": "1"])
+    #expect(share(of: told) == "0")
+  }
+
   @Test("The coordinator's secret in dev.json is one that the gateways accept")
   func coordinatorSecret() throws {
     let own = try plan()

@@ -41,7 +41,7 @@ func query(_ change: (inout MatchQuery) -> Void = { _ in }) -> MatchQuery {
   return query
 }
 
-extension ScanIndex {
+extension MinerIndex {
   init() { self.init(weights: .standard) }
 
   /// Takes in a miner that is online at noon.

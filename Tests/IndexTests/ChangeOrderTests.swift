@@ -3,9 +3,9 @@ import Index
 import Testing
 
 @Suite struct ChangeOrderTests {
-  @Test("an older record changes nothing, a newer one everything")
-  func records() {
-    var index = ScanIndex()
+  @Test("an older record changes nothing, a newer one everything", arguments: IndexKind.allCases)
+  func records(kind: IndexKind) {
+    var index = kind.index()
     index.add(
       record("m", version: 5) {
         $0.region = "eu"
@@ -29,9 +29,9 @@ import Testing
     #expect(index.match(query { $0.region = "eu" }, at: noon).candidates.isEmpty)
   }
 
-  @Test("trust goes by version")
-  func trustVersions() {
-    var index = ScanIndex()
+  @Test("trust goes by version", arguments: IndexKind.allCases)
+  func trustVersions(kind: IndexKind) {
+    var index = kind.index()
     index.add(record("m"))
     index.apply(trust(0.8, version: 3), to: id("m"))
     index.apply(trust(0.2, version: 2), to: id("m"))
@@ -40,9 +40,11 @@ import Testing
     #expect(index.match(query(), at: noon).candidates.map(\.trust) == [0.9])
   }
 
-  @Test("a late patch fills only what nobody had said, and shortens no lease")
-  func latePatch() {
-    var index = ScanIndex()
+  @Test(
+    "a late patch fills only what nobody had said, and shortens no lease",
+    arguments: IndexKind.allCases)
+  func latePatch(kind: IndexKind) {
+    var index = kind.index()
     index.upsert(record("m"))
     let later = noon.advanced(byMilliseconds: 5_000)
     index.apply(patch(at: later) { $0.queueLength = 1 }, to: id("m"))
@@ -57,9 +59,11 @@ import Testing
     #expect(found.map(\.etaMilliseconds) == [20])
   }
 
-  @Test("a patch that says nothing keeps what was said, and a logout ends the lease")
-  func renewAndLogout() {
-    var index = ScanIndex()
+  @Test(
+    "a patch that says nothing keeps what was said, and a logout ends the lease",
+    arguments: IndexKind.allCases)
+  func renewAndLogout(kind: IndexKind) {
+    var index = kind.index()
     index.add(record("m")) { $0.queueLength = 2 }
     let later = noon.advanced(byMilliseconds: 50_000)
     index.apply(patch(at: later), to: id("m"))
@@ -69,9 +73,9 @@ import Testing
     #expect(index.match(query(), at: last).counts?.reasons == [.offline: 1])
   }
 
-  @Test("what isn't held is said so")
-  func unknownMiners() {
-    var index = ScanIndex()
+  @Test("what isn't held is said so", arguments: IndexKind.allCases)
+  func unknownMiners(kind: IndexKind) {
+    var index = kind.index()
     let tookPatch = index.apply(patch(), to: id("m"))
     let tookTrust = index.apply(trust(1), to: id("m"))
     let removed = index.remove(id("m"))
@@ -82,9 +86,9 @@ import Testing
     #expect(index.contains(id("m")))
   }
 
-  @Test("times that no clock shows are borne")
-  func absurdTimes() {
-    var index = ScanIndex()
+  @Test("times that no clock shows are borne", arguments: IndexKind.allCases)
+  func absurdTimes(kind: IndexKind) {
+    var index = kind.index()
     index.upsert(record("m"))
     index.apply(patch(at: Timestamp(milliseconds: .max)), to: id("m"))
     #expect(index.names(query()) == ["m"])
@@ -93,9 +97,9 @@ import Testing
     #expect(index.names(query()) == ["m"])
   }
 
-  @Test("a miner that leaves takes along all that a match reads")
-  func removed() throws {
-    var index = ScanIndex()
+  @Test("a miner that leaves takes along all that a match reads", arguments: IndexKind.allCases)
+  func removed(kind: IndexKind) throws {
+    var index = kind.index()
     var miner = record("m", version: 9) {
       $0.region = "eu"
       $0.proto = .ws

@@ -97,9 +97,9 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct FilterTests {
-  @Test("each filter, at its boundaries", arguments: FilterCase.all)
-  func filter(_ one: FilterCase) throws {
-    var index = ScanIndex()
+  @Test("each filter, at its boundaries", arguments: IndexKind.allCases, FilterCase.all)
+  func filter(kind: IndexKind, one: FilterCase) throws {
+    var index = kind.index()
     index.add(record("m", one.profile), one.status)
     let answer = index.match(query(one.query), at: noon)
     let counts = try #require(answer.counts)
@@ -109,24 +109,28 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
     #expect(counts.reasons == (one.reason.map { [$0: 1] } ?? [:]))
   }
 
-  @Test("a miner is online until its lease ends, and not at that moment")
-  func lease() {
-    var index = ScanIndex()
+  @Test(
+    "a miner is online until its lease ends, and not at that moment",
+    arguments: IndexKind.allCases)
+  func lease(kind: IndexKind) {
+    var index = kind.index()
     index.add(record("m"))
     #expect(index.names(query(), at: noon.advanced(byMilliseconds: 59_999)) == ["m"])
     #expect(index.names(query(), at: noon.advanced(byMilliseconds: 60_000)) == [])
   }
 
-  @Test("a miner without any sign of life is offline")
-  func neverSeen() {
-    var index = ScanIndex()
+  @Test("a miner without any sign of life is offline", arguments: IndexKind.allCases)
+  func neverSeen(kind: IndexKind) {
+    var index = kind.index()
     index.upsert(record("m"))
     #expect(index.match(query(), at: noon).counts?.reasons == [.offline: 1])
   }
 
-  @Test("a miner that fails every filter counts under the first, then the next, and so on")
-  func order() {
-    var index = ScanIndex()
+  @Test(
+    "a miner that fails every filter counts under the first, then the next, and so on",
+    arguments: IndexKind.allCases)
+  func order(kind: IndexKind) {
+    var index = kind.index()
     index.add(record("m")) { $0.busy = true }
     var request = query {
       $0.region = "x"
@@ -155,9 +159,9 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
     #expect(seen == RejectionReason.allCases)
   }
 
-  @Test("counts add up, and a miner that is excluded counts nowhere")
-  func countsAddUp() {
-    var index = ScanIndex()
+  @Test("counts add up, and a miner that is excluded counts nowhere", arguments: IndexKind.allCases)
+  func countsAddUp(kind: IndexKind) {
+    var index = kind.index()
     for (name, region) in [("a", "eu"), ("b", "eu"), ("c", "us"), ("d", "us"), ("e", "us")] {
       index.add(record(name) { $0.region = region })
     }
@@ -173,9 +177,11 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
     #expect(answer.counts?.reasons == [.region: 1, .offline: 1])
   }
 
-  @Test("counts come only when asked for or when there is no candidate")
-  func countsWhenNeeded() {
-    var index = ScanIndex()
+  @Test(
+    "counts come only when asked for or when there is no candidate",
+    arguments: IndexKind.allCases)
+  func countsWhenNeeded(kind: IndexKind) {
+    var index = kind.index()
     index.add(record("m"))
     #expect(index.match(query { $0.explainsFully = false }, at: noon).counts == nil)
     let nobody = index.match(
@@ -187,9 +193,11 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
     #expect(nobody.counts?.reasons == [.accel: 1])
   }
 
-  @Test("an empty index answers, and so does one whose miners have left")
-  func empty() {
-    var index = ScanIndex()
+  @Test(
+    "an empty index answers, and so does one whose miners have left",
+    arguments: IndexKind.allCases)
+  func empty(kind: IndexKind) {
+    var index = kind.index()
     let nothing = MatchCounts(eligible: 0, considered: 0, rejected: Array(repeating: 0, count: 11))
     #expect(index.match(query(), at: noon) == MatchAnswer(candidates: [], counts: nothing))
     index.add(record("m"))
@@ -197,9 +205,11 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
     #expect(index.match(query(), at: noon) == MatchAnswer(candidates: [], counts: nothing))
   }
 
-  @Test("lists of more strings than a signature has bits are told apart")
-  func manyStrings() {
-    var index = ScanIndex()
+  @Test(
+    "lists of more strings than a signature has bits are told apart",
+    arguments: IndexKind.allCases)
+  func manyStrings(kind: IndexKind) {
+    var index = kind.index()
     for number in 0..<200 { index.add(record("m\(number)") { $0.capabilities = ["c\(number)"] }) }
     #expect(index.names(query { $0.capabilitiesAny = ["c70"] }) == ["m70"])
     #expect(index.names(query { $0.capabilitiesAll = ["c6", "c70"] }) == [])
@@ -208,14 +218,11 @@ struct FilterCase: Sendable, CustomTestStringConvertible {
 
 @Suite("texts are compared byte by byte")
 struct ExactTextTests {
-  @Test("two spellings of one accent are two capabilities and two regions")
-  func accents() {
-    check(ScanIndex.self)
-    check(BlockIndex.self)
-  }
-
-  private func check<Index: MinerIndex>(_: Index.Type) {
-    var index = Index(weights: .standard)
+  @Test(
+    "two spellings of one accent are two capabilities and two regions",
+    arguments: IndexKind.allCases)
+  func accents(kind: IndexKind) {
+    var index = kind.index()
     for (name, text) in [("composed", "caf\u{E9}"), ("combined", "cafe\u{301}")] {
       index.upsert(
         record(name) {

@@ -3,9 +3,11 @@ import Index
 import Testing
 
 @Suite struct RankingTests {
-  @Test("a candidate carries all that the coordinator needs, worked out by hand")
-  func candidate() throws {
-    var index = ScanIndex()
+  @Test(
+    "a candidate carries all that the coordinator needs, worked out by hand",
+    arguments: IndexKind.allCases)
+  func candidate(kind: IndexKind) throws {
+    var index = kind.index()
     index.add(
       record("near") {
         $0.region = "eu"
@@ -37,9 +39,11 @@ import Testing
     #expect(best.etaMilliseconds == 25)
   }
 
-  @Test("an unknown latency has no expected time, a half of the part, and moves no other's rank")
-  func unknownLatency() throws {
-    var index = ScanIndex()
+  @Test(
+    "an unknown latency has no expected time, a half of the part, and moves no other's rank",
+    arguments: IndexKind.allCases)
+  func unknownLatency(kind: IndexKind) throws {
+    var index = kind.index()
     index.add(record("slow")) { $0.avgLatencyMilliseconds = 90 }
     index.add(record("fast")) { $0.avgLatencyMilliseconds = 10 }
     index.add(record("unknown"))
@@ -49,18 +53,18 @@ import Testing
     #expect(found.map(\.etaMilliseconds) == [10, nil, 90])
   }
 
-  @Test("equal scores go to the lower id by bytes")
-  func ties() {
-    var index = ScanIndex()
+  @Test("equal scores go to the lower id by bytes", arguments: IndexKind.allCases)
+  func ties(kind: IndexKind) {
+    var index = kind.index()
     let names = ["b", "a.2", "B", "a", "a-1", "a:1", "_", "10", "9"]
     for name in names { index.add(record(name)) }
     #expect(index.names(query()) == ["10", "9", "B", "_", "a", "a-1", "a.2", "a:1", "b"])
     #expect(index.names(query { $0.topK = 3 }) == ["10", "9", "B"])
   }
 
-  @Test("top_k holds the best, best first", arguments: [1, 2, 7, 50])
-  func topK(count: Int) {
-    var index = ScanIndex()
+  @Test("top_k holds the best, best first", arguments: IndexKind.allCases, [1, 2, 7, 50])
+  func topK(kind: IndexKind, count: Int) {
+    var index = kind.index()
     let numbers = [31, 4, 15, 9, 26, 5, 35, 8, 97, 93, 23, 84, 62, 64, 33]
     for number in numbers {
       index.add(record("m\(number)") { $0.price = Price(units: Int64(number) * 1_000) })
@@ -73,9 +77,11 @@ import Testing
     #expect(index.names(request) == expected)
   }
 
-  @Test("prices without a cap rank within their own region, busy miners included")
-  func priceRanks() {
-    var index = ScanIndex()
+  @Test(
+    "prices without a cap rank within their own region, busy miners included",
+    arguments: IndexKind.allCases)
+  func priceRanks(kind: IndexKind) {
+    var index = kind.index()
     for (name, region, price) in [
       ("a", "eu", 10), ("b", "eu", 20), ("c", "eu", 30), ("busy", "eu", 5), ("off", "eu", 1),
       ("z", "us", 50),
@@ -95,9 +101,11 @@ import Testing
     #expect(parts == expected)
   }
 
-  @Test("an override replaces the price until it expires, in the filter, the answer and the ranks")
-  func override() throws {
-    var index = ScanIndex()
+  @Test(
+    "an override replaces the price until it expires, in the filter, the answer and the ranks",
+    arguments: IndexKind.allCases)
+  func override(kind: IndexKind) throws {
+    var index = kind.index()
     var dear = record("dear") { $0.price = Price(units: 900) }
     let end = noon.advanced(byMilliseconds: 1_000)
     dear.priceOverride = PriceOverride(price: Price(units: 10), reason: "sale", expiresAt: end)
@@ -114,9 +122,11 @@ import Testing
     #expect(after.map(\.parts.price) == [1, 0])
   }
 
-  @Test("an override without an end stays, and goes with a newer record")
-  func endlessOverride() {
-    var index = ScanIndex()
+  @Test(
+    "an override without an end stays, and goes with a newer record",
+    arguments: IndexKind.allCases)
+  func endlessOverride(kind: IndexKind) {
+    var index = kind.index()
     var miner = record("m")
     miner.priceOverride = PriceOverride(price: .zero, reason: "", expiresAt: nil)
     index.add(miner)
@@ -126,9 +136,11 @@ import Testing
     #expect(index.names(free) == [])
   }
 
-  @Test("overrides end by the clock even while the lease clock stands still")
-  func overrideUnderStoppedLeases() {
-    var index = ScanIndex()
+  @Test(
+    "overrides end by the clock even while the lease clock stands still",
+    arguments: IndexKind.allCases)
+  func overrideUnderStoppedLeases(kind: IndexKind) {
+    var index = kind.index()
     var miner = record("m")
     miner.priceOverride = PriceOverride(
       price: .zero, reason: "", expiresAt: noon.advanced(byMilliseconds: 70_000))
@@ -161,17 +173,21 @@ import Testing
     "a service's price counts where it is set, an override's above all",
     arguments: [(nil, nil, 100), (7, nil, 7), (7, 3, 3), (nil, 3, 3)] as [(Int64?, Int64?, Int64)])
   func price(own: Int64?, override: Int64?, expected: Int64) {
-    var index = ScanIndex()
-    index.add(whisperer(price: own, maxConcurrent: 2, override: override))
-    let found = index.match(query { $0.service = "whisper" }, at: noon).candidates
-    #expect(found.map(\.price.units) == [expected])
-    let plain = index.match(query(), at: noon).candidates
-    #expect(plain.map(\.price.units) == [override ?? 100])
+    for kind in IndexKind.allCases {
+      var index = kind.index()
+      index.add(whisperer(price: own, maxConcurrent: 2, override: override))
+      let found = index.match(query { $0.service = "whisper" }, at: noon).candidates
+      #expect(found.map(\.price.units) == [expected], "\(kind)")
+      let plain = index.match(query(), at: noon).candidates
+      #expect(plain.map(\.price.units) == [override ?? 100], "\(kind)")
+    }
   }
 
-  @Test("a service has the fewer of its own and the miner's slots", arguments: [1, 2, 4, 10])
-  func slots(maxConcurrent: Int) {
-    var index = ScanIndex()
+  @Test(
+    "a service has the fewer of its own and the miner's slots",
+    arguments: IndexKind.allCases, [1, 2, 4, 10])
+  func slots(kind: IndexKind, maxConcurrent: Int) {
+    var index = kind.index()
     index.add(whisperer(price: nil, maxConcurrent: maxConcurrent)) { $0.queueLength = 1 }
     let answer = index.match(query { $0.service = "whisper" }, at: noon)
     let slots = min(4, maxConcurrent)
@@ -183,9 +199,11 @@ import Testing
     #expect(index.match(query(), at: noon).candidates.map(\.parts.load) == [0.75])
   }
 
-  @Test("an enabled service's capabilities count among the miner's, asked for or not")
-  func capabilities() {
-    var index = ScanIndex()
+  @Test(
+    "an enabled service's capabilities count among the miner's, asked for or not",
+    arguments: IndexKind.allCases)
+  func capabilities(kind: IndexKind) {
+    var index = kind.index()
     index.add(whisperer(price: nil, maxConcurrent: 1))
     #expect(index.names(query { $0.capabilitiesAll = ["large-v3"] }) == ["m"])
     var without = record("m", version: 2)
@@ -196,9 +214,11 @@ import Testing
       index.match(query { $0.service = "whisper" }, at: noon).counts?.reasons == [.service: 1])
   }
 
-  @Test("an uncapped service price ranks among the region's base prices")
-  func rank() {
-    var index = ScanIndex()
+  @Test(
+    "an uncapped service price ranks among the region's base prices",
+    arguments: IndexKind.allCases)
+  func rank(kind: IndexKind) {
+    var index = kind.index()
     index.add(whisperer(price: 25, maxConcurrent: 1))
     for price in [10, 20, 30] {
       index.add(record("p\(price)") { $0.price = Price(units: Int64(price)) })

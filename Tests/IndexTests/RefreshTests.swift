@@ -4,8 +4,8 @@ import Testing
 
 @Suite struct RefreshTests {
   /// A region of `count` miners that are alike, and one dear and slow one.
-  func index(of count: Int) -> ScanIndex {
-    var index = ScanIndex()
+  func index(_ kind: IndexKind, of count: Int) -> any MinerIndex {
+    var index = kind.index()
     for number in 0..<count - 1 {
       index.add(record("m\(number)") { $0.price = Price(units: 10) }) {
         $0.avgLatencyMilliseconds = 10
@@ -16,14 +16,16 @@ import Testing
     return index
   }
 
-  func oddParts(_ index: inout ScanIndex, at now: Timestamp = noon) -> ScoreParts? {
+  func oddParts(_ index: inout any MinerIndex, at now: Timestamp = noon) -> ScoreParts? {
     let request = query { $0.tagsAny = ["odd"] }
     return index.match(request, at: now).candidates.first?.parts
   }
 
-  @Test("a small region's tables follow each change at once", arguments: [1, 2, 255])
-  func small(count: Int) {
-    var index = index(of: count)
+  @Test(
+    "a small region's tables follow each change at once",
+    arguments: IndexKind.allCases, [1, 2, 255])
+  func small(kind: IndexKind, count: Int) {
+    var index = index(kind, of: count)
     index.upsert(
       record("odd", version: 2) {
         $0.tags = ["odd"]
@@ -34,9 +36,9 @@ import Testing
     #expect(oddParts(&index)?.latency == 1)
   }
 
-  @Test("a large region's tables wait for the refresh")
-  func large() {
-    var index = index(of: 256)
+  @Test("a large region's tables wait for the refresh", arguments: IndexKind.allCases)
+  func large(kind: IndexKind) {
+    var index = index(kind, of: 256)
     for number in 0..<200 {
       index.upsert(record("m\(number)", version: 2) { $0.price = Price(units: 9_000) })
     }
@@ -50,9 +52,11 @@ import Testing
     #expect(oddParts(&index)?.price == 1 - 55.0 / 255)
   }
 
-  @Test("a region that has just become large has tables before its first refresh")
-  func growing() {
-    var index = ScanIndex()
+  @Test(
+    "a region that has just become large has tables before its first refresh",
+    arguments: IndexKind.allCases)
+  func growing(kind: IndexKind) {
+    var index = kind.index()
     for number in 0..<300 {
       index.add(
         record("m\(number)") {
@@ -63,9 +67,11 @@ import Testing
     #expect(oddParts(&index)?.price == 1 - 30.0 / 299)
   }
 
-  @Test("in a small region a lease that ended takes its miner out of the tables")
-  func leaseEnds() {
-    var index = ScanIndex()
+  @Test(
+    "in a small region a lease that ended takes its miner out of the tables",
+    arguments: IndexKind.allCases)
+  func leaseEnds(kind: IndexKind) {
+    var index = kind.index()
     index.upsert(record("cheap") { $0.price = Price(units: 1) })
     index.apply(patch(lease: 1_000), to: id("cheap"))
     index.add(record("odd") { $0.tags = ["odd"] })
@@ -73,9 +79,9 @@ import Testing
     #expect(oddParts(&index, at: noon.advanced(byMilliseconds: 1_000))?.price == 1)
   }
 
-  @Test("the numbers of online miners are those of the last refresh")
-  func statistics() {
-    var index = ScanIndex()
+  @Test("the numbers of online miners are those of the last refresh", arguments: IndexKind.allCases)
+  func statistics(kind: IndexKind) {
+    var index = kind.index()
     for name in ["a", "b", "c"] {
       index.add(record(name) { $0.region = name == "c" ? "us" : "eu" })
     }

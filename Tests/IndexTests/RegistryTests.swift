@@ -6,13 +6,13 @@ import Testing
 @Suite struct RegistryTests {
   let grace: Int64 = 120_000
 
-  func registry() -> Registry<ScanIndex> {
-    Registry(weights: .standard, graceMilliseconds: grace)
+  func registry(_ kind: IndexKind) -> any TestedRegistry {
+    kind.registry(graceMilliseconds: grace)
   }
 
   /// A registry with one miner, online from noon for a minute.
-  func inhabited() -> Registry<ScanIndex> {
-    var registry = registry()
+  func inhabited(_ kind: IndexKind) -> any TestedRegistry {
+    var registry = registry(kind)
     registry.apply(.record(record("m")), at: noon)
     registry.apply(.status(id("m"), patch { $0.queueLength = 1 }), at: noon)
     return registry
@@ -20,9 +20,11 @@ import Testing
 
   func after(_ milliseconds: Int64) -> Timestamp { noon.advanced(byMilliseconds: milliseconds) }
 
-  @Test("a miner is matched while online, considered within its grace, then dormant")
-  func lifeOfAMiner() {
-    var registry = inhabited()
+  @Test(
+    "a miner is matched while online, considered within its grace, then dormant",
+    arguments: IndexKind.allCases)
+  func lifeOfAMiner(kind: IndexKind) {
+    var registry = inhabited(kind)
     registry.tick(at: noon)
     #expect(registry.match(query(), at: noon).candidates.map(\.minerID.text) == ["m"])
     #expect(registry.statistics.online == 1)
@@ -40,9 +42,11 @@ import Testing
     #expect(registry.statistics.known == 1)
   }
 
-  @Test("a dormant miner comes back with its next sign of life, as it was and as it became")
-  func comesBack() {
-    var registry = inhabited()
+  @Test(
+    "a dormant miner comes back with its next sign of life, as it was and as it became",
+    arguments: IndexKind.allCases)
+  func comesBack(kind: IndexKind) {
+    var registry = inhabited(kind)
     registry.apply(.trust(id("m"), trust(0.6, version: 1)), at: noon)
     let late = after(1_000_000)
     registry.tick(at: late)
@@ -60,9 +64,11 @@ import Testing
     #expect(registry.statistics.known == 1)
   }
 
-  @Test("a sign of life from longer ago than a grace wakes nobody, one within it does")
-  func staleSigns() {
-    var registry = registry()
+  @Test(
+    "a sign of life from longer ago than a grace wakes nobody, one within it does",
+    arguments: IndexKind.allCases)
+  func staleSigns(kind: IndexKind) {
+    var registry = registry(kind)
     registry.apply(.record(record("m")), at: noon)
     #expect(registry.statistics.live == 0)
     registry.apply(.status(id("m"), patch(at: after(-60_001 - grace))), at: noon)
@@ -72,9 +78,9 @@ import Testing
     #expect(registry.match(query(), at: noon).counts?.reasons == [.offline: 1])
   }
 
-  @Test("what comes before the record waits for it")
-  func early() {
-    var registry = registry()
+  @Test("what comes before the record waits for it", arguments: IndexKind.allCases)
+  func early(kind: IndexKind) {
+    var registry = registry(kind)
     registry.apply(.status(id("m"), patch { $0.queueLength = 2 }), at: noon)
     registry.apply(.status(id("m"), patch(at: after(1)) { $0.busy = false }), at: noon)
     registry.apply(.trust(id("m"), trust(0.8, version: 2)), at: noon)
@@ -88,17 +94,17 @@ import Testing
     #expect(registry.statistics.pending == 0)
   }
 
-  @Test("what waits for records is bounded")
-  func bounded() {
-    var registry = registry()
+  @Test("what waits for records is bounded", arguments: IndexKind.allCases)
+  func bounded(kind: IndexKind) {
+    var registry = registry(kind)
     for number in 0..<RegistryLimits.pendingCount + 10 {
       registry.apply(.trust(id("m\(number)"), trust(0.8)), at: noon)
     }
     #expect(registry.statistics.pending == RegistryLimits.pendingCount)
   }
 
-  @Test("every change may come twice and in any order")
-  func anyOrder() {
+  @Test("every change may come twice and in any order", arguments: IndexKind.allCases)
+  func anyOrder(kind: IndexKind) {
     let changes: [Change] = [
       .record(record("m", version: 1) { $0.tags = ["one"] }),
       .record(record("m", version: 2) { $0.tags = ["two"] }),
@@ -112,7 +118,7 @@ import Testing
     var random = SplitMix64(seed: 3)
     var answers: [MatchAnswer] = []
     for _ in 0..<200 {
-      var registry = registry()
+      var registry = registry(kind)
       for change in (changes + changes).shuffled(using: &random) {
         registry.apply(change, at: noon)
       }
@@ -123,9 +129,9 @@ import Testing
     #expect(answers[0].candidates.map(\.parts.load) == [0.75])
   }
 
-  @Test("leaving is bounded a tick, and everybody leaves in the end")
-  func sweeping() {
-    var registry = registry()
+  @Test("leaving is bounded a tick, and everybody leaves in the end", arguments: IndexKind.allCases)
+  func sweeping(kind: IndexKind) {
+    var registry = registry(kind)
     let count = RegistryLimits.leaversPerTick + 5
     for number in 0..<count {
       registry.apply(.record(record("m\(number)")), at: noon)
@@ -139,9 +145,9 @@ import Testing
     #expect(registry.statistics.known == count)
   }
 
-  @Test("a stopped lease clock keeps miners online and in the index")
-  func stoppedLeases() {
-    var registry = inhabited()
+  @Test("a stopped lease clock keeps miners online and in the index", arguments: IndexKind.allCases)
+  func stoppedLeases(kind: IndexKind) {
+    var registry = inhabited(kind)
     let late = after(1_000_000)
     registry.tick(at: late, leaseTime: noon)
     #expect(registry.match(query(), at: late, leaseTime: noon).candidates.count == 1)

@@ -41,6 +41,7 @@ struct DefaultsTests {
     #expect(scorer.trustPairCap == 20)
     #expect(scorer.trustWeights == (1, 1, 0.25))
     #expect(scorer.streamDelayMilliseconds == 0)
+    #expect(scorer.auditShare == 0)
   }
 
   @Test("what a gateway is told, it takes")
@@ -92,7 +93,7 @@ struct DefaultsTests {
       "POOLHUB_DEFAULT_WEIGHTS": "cap:1,price:2,latency:3,trust:4,load:5",
       "POOLHUB_TRUST_HALF_LIFE_DAYS": "0.5", "POOLHUB_TRUST_PRIOR": "1e3",
       "POOLHUB_TRUST_PAIR_CAP": "0", "POOLHUB_TRUST_WEIGHTS": "rejected:0, failed:2.5",
-      "POOLHUB_STREAM_DELAY_MS": "500",
+      "POOLHUB_STREAM_DELAY_MS": "500", "POOLHUB_AUDIT_SHARE": "0.25",
     ])
     #expect(settings.scorerID == "east-1")
     #expect(settings.gateways == ["tcp://a:1", "ipc:///b", "tcp://c:2"])
@@ -103,6 +104,7 @@ struct DefaultsTests {
     #expect(settings.trustPairCap == 0)
     #expect(settings.trustWeights == (1, 2.5, 0))
     #expect(settings.streamDelayMilliseconds == 500)
+    #expect(settings.auditShare == 0.25)
   }
 
   @Test("a value may stand in double quotes, as in .env files")

@@ -75,6 +75,7 @@ struct FaultTests {
       ("POOLHUB_TRUST_PAIR_CAP", ["-1", "1000001", "x"]),
       ("POOLHUB_TRUST_WEIGHTS", ["completed:-1", "accepted:1", "failed", "failed:x"]),
       ("POOLHUB_STREAM_DELAY_MS", ["-1", "60001", "x"]),
+      ("POOLHUB_AUDIT_SHARE", ["-0.1", "1.1", "nan", "1%"]),
     ])
   func scorer(key: String, values: [String]) throws {
     for value in values {

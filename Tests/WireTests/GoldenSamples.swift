@@ -4,11 +4,12 @@ import Wire
 /// The values whose bytes are pinned: one a kind with everything set, and one with everything optional
 /// left out where that looks different.
 enum GoldenSamples {
+  /// Their files are named after the version in their header: the last in which their payload grew.
   static let records: [(name: String, record: Record)] = [
     ("hello", record(.hello(Hello(scorerID: "scorer-1", minVersion: 1, maxVersion: 1)))),
     ("welcome", record(.welcome(Welcome(gatewayID: "gateway-8203", version: 1)))),
-    ("beat", record(.beat(beat))),
-    ("beat-of-gateway", record(.beat(Beat()))),
+    ("beat", record(version: 2, .beat(beat))),
+    ("beat-of-gateway", record(version: 2, .beat(Beat()))),
     ("goodbye", record(.goodbye)),
     ("match-request", record(.matchRequest(query))),
     ("match-request-least", record(.matchRequest(MatchQuery(jobID: "job-1")))),
@@ -34,6 +35,12 @@ enum GoldenSamples {
     ("failure", record(.failure(Failure(.storeUnavailable)))),
   ]
 
+  /// What neighbours of an older version write, as this build reads it.
+  static let olderRecords: [(name: String, record: Record)] = [
+    ("beat", record(.beat(unauditedBeat))),
+    ("beat-of-gateway", record(.beat(Beat()))),
+  ]
+
   static let changes: [(name: String, changes: [Change])] = [
     ("record", [.record(minerRecord)]),
     ("record-least", [.record(MinerRecord(id: miner, version: 1, profile: MinerProfile()))]),
@@ -49,13 +56,20 @@ enum GoldenSamples {
   private static let miner = MinerID("miner-1")!
   private static let moment = Timestamp(milliseconds: 1_700_000_000_123)
 
-  private static func record(_ message: Message) -> Record {
+  private static func record(version: UInt8 = 1, _ message: Message) -> Record {
     Record(
-      requestID: 0x0102_0304_0506_0708, budgetMicroseconds: 250_000,
+      version: version, requestID: 0x0102_0304_0506_0708, budgetMicroseconds: 250_000,
       streamID: StreamID(milliseconds: 1_700_000_000_000, sequence: 3), message: message)
   }
 
   private static var beat: Beat {
+    var beat = unauditedBeat
+    beat.auditedAnswers = 10_000_000_000
+    beat.auditDifferences = 2
+    return beat
+  }
+
+  private static var unauditedBeat: Beat {
     var beat = Beat()
     beat.isReady = true
     beat.lagMilliseconds = 12

@@ -144,6 +144,8 @@ extension SplitMix64 {
       beat.regions = (0..<below(4)).map { _ in
         Beat.Region(name: text(upTo: 4), online: uint32())
       }
+      beat.auditedAnswers = next()
+      beat.auditDifferences = next()
       return .beat(beat)
     case 3: return .goodbye
     case 4: return .matchRequest(query())
@@ -175,7 +177,7 @@ extension SplitMix64 {
 
   mutating func record() -> Record {
     Record(
-      version: UInt8(1 + below(2)), requestID: next(), budgetMicroseconds: uint32(),
+      version: UInt8(1 + below(3)), requestID: next(), budgetMicroseconds: uint32(),
       streamID: streamID(), message: message())
   }
 }

@@ -85,9 +85,10 @@ struct BenchMatchCommand: AsyncParsableCommand {
     options.port = 0
     options.gateways = 1
     options.scorers = 1
-    // Miners stay online with nobody to renew their leases, and nothing is refused for being too fast.
-    options.settings = ["POOLHUB_LEASE_TTL_SEC=3600", "POOLHUB_LOG_LEVEL=warning"]
-      .compactMap { DevOptions.Setting($0) }
+    // Miners stay online with nobody to renew their leases, and no answer is audited.
+    options.settings = [
+      "POOLHUB_LEASE_TTL_SEC=3600", "POOLHUB_LOG_LEVEL=warning", "POOLHUB_AUDIT_SHARE=0",
+    ].compactMap { DevOptions.Setting($0) }
     return options
   }
 

@@ -26,6 +26,9 @@ package struct ServicePlan: Equatable, Sendable {
     }
   }
 
+  /// Few enough that a scan of all miners now and then slows nothing down.
+  private static let auditShare = "0.01"
+
   package let options: DevOptions
   package let secrets: DevSecrets
   package let surroundings: Surroundings
@@ -66,6 +69,8 @@ package struct ServicePlan: Equatable, Sendable {
         [
           "POOLHUB_SCORER_ID": "scorer-\(number)",
           "POOLHUB_GATEWAYS": scorerEndpoints.joined(separator: ","),
+          "POOLHUB_AUDIT_SHARE": surroundings.environment["POOLHUB_AUDIT_SHARE"]
+            ?? Self.auditShare,
         ])
     }
   }

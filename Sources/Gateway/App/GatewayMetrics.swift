@@ -4,6 +4,7 @@ import OnePort
 import ScorerClient
 import Synchronization
 import Telemetry
+import Wire
 
 /// What a gateway counts. Series that every request touches are looked up once.
 struct GatewayMetrics: Sendable {
@@ -113,10 +114,15 @@ struct GatewayMetrics: Sendable {
     set(.scorerInFlight) { Double($0.inFlight) }
     set(.scorerLag) { Double($0.beat.lagMilliseconds) / 1_000 }
     set(.scorerMinersOnline) { Double($0.beat.onlineMiners) }
-    for scorer in scorers {
-      registry.counter(.scorerAnswers, [("scorer", scorer.scorerID)])
-        .set(total: Double(scorer.beat.answers))
+    func setTotals(_ metric: Metric, _ value: (Beat) -> UInt64) {
+      for scorer in scorers {
+        registry.counter(metric, [("scorer", scorer.scorerID)])
+          .set(total: Double(value(scorer.beat)))
+      }
     }
+    setTotals(.scorerAnswers) { $0.answers }
+    setTotals(.scorerAuditedAnswers) { $0.auditedAnswers }
+    setTotals(.scorerAuditDifferences) { $0.auditDifferences }
     guard let furthest = scorers.filter(\.isUsable).max(by: { $0.applied < $1.applied }) else {
       return
     }

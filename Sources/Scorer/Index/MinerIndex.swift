@@ -72,6 +72,12 @@ package protocol MinerIndex: Sendable {
   mutating func match(_ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp) -> MatchAnswer
 
   var statistics: IndexStatistics { get }
+
+  /// How an audit of the answers has gone; nil where there is none.
+  var audit: AuditCounts? { get }
+
+  /// The first answer that an audit found wrong since the last call.
+  mutating func takeAuditDifference() -> AuditDifference?
 }
 
 extension MinerIndex {
@@ -80,4 +86,8 @@ extension MinerIndex {
   package mutating func match(_ query: MatchQuery, at now: Timestamp) -> MatchAnswer {
     match(query, at: now, leaseTime: now)
   }
+
+  package var audit: AuditCounts? { nil }
+
+  package mutating func takeAuditDifference() -> AuditDifference? { nil }
 }

@@ -26,6 +26,9 @@ struct Region: Sendable {
 
   mutating func noteChange() { isChanged = true }
 
+  /// Somebody asked while the region was a small one.
+  mutating func noteSmall() { wasLarge = false }
+
   /// A lease's end has moved. A miner that the tables count, and that only stays longer, changes
   /// nothing.
   mutating func noteLease(from old: Int64, to new: Int64) {

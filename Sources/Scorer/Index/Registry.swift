@@ -32,7 +32,12 @@ package struct Registry<Index: MinerIndex>: Sendable {
 
   /// - Parameter weights: none below 0, with a sum above 0.
   package init(weights: Weights, graceMilliseconds: Int64) {
-    index = Index(weights: weights)
+    self.init(index: Index(weights: weights), graceMilliseconds: graceMilliseconds)
+  }
+
+  /// - Parameter index: without miners.
+  package init(index: Index, graceMilliseconds: Int64) {
+    self.index = index
     self.graceMilliseconds = graceMilliseconds
   }
 
@@ -68,6 +73,12 @@ package struct Registry<Index: MinerIndex>: Sendable {
   package mutating func match(_ query: MatchQuery, at now: Timestamp) -> MatchAnswer {
     match(query, at: now, leaseTime: now)
   }
+
+  /// How an audit of the answers has gone; nil where there is none.
+  package var audit: AuditCounts? { index.audit }
+
+  /// The first answer that an audit found wrong since the last call.
+  package mutating func takeAuditDifference() -> AuditDifference? { index.takeAuditDifference() }
 
   package var statistics: RegistryStatistics {
     let live = index.statistics

@@ -84,6 +84,25 @@ extension ScanIndex {
     }
   }
 
+  /// What a match leaves behind for later ones, without the match: a region's tables stay as the
+  /// match found them that first saw it large. For a twin that gives only some of the answers.
+  mutating func followMatch(_ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp) {
+    func follow(_ number: UInt32) {
+      if !regions[number].isLarge {
+        regions[number].noteSmall()
+      } else if !regions[number].wasLarge {
+        regions[number].refresh(columns, &builder, at: now, leaseTime: leaseTime)
+      }
+    }
+    if let name = query.region, name != "" {
+      if let number = regions.number(of: name) { follow(number) }
+      return
+    }
+    for number in regions.all.indices where !regions.all[number].members.isEmpty {
+      follow(UInt32(number))
+    }
+  }
+
   /// The slots of miners that this request won't have, in order, each once.
   private func excludedSlots(_ ids: [MinerID]) -> [Int] {
     if ids.isEmpty { return [] }

@@ -6,19 +6,21 @@ import Threads
 import Wire
 
 /// The index thread's life: take what other threads posted, take what gateways ask, answer, sleep.
-struct IndexLoop {
+struct IndexLoop<Index: MinerIndex> {
   /// Requests read in one turn: enough to share a wake-up, few enough that changes get their turn.
-  private static let requestsPerTurn = 256
-  private static let tickMicroseconds: Int64 = 1_000_000
+  private static var requestsPerTurn: Int { 256 }
+  private static var tickMicroseconds: Int64 { 1_000_000 }
+  /// Between two logged differences that the audit found.
+  private static var auditLogMicroseconds: Int64 { 10_000_000 }
   /// How long unfinished work may hold up the end.
-  private static let leaveMicroseconds: Int64 = 5_000_000
-  private static let lingerMilliseconds: Int32 = 1_000
+  private static var leaveMicroseconds: Int64 { 5_000_000 }
+  private static var lingerMilliseconds: Int32 { 1_000 }
 
   private let inbox: IndexInbox
   private let feedback: FeedbackDesk
   private let logger: Logger
   private let dealers: DealerSet
-  private var registry: Registry<BlockIndex>
+  private var registry: Registry<Index>
   private var leases: LeaseClock
   private var progress: StreamProgress
   private var parked = ParkedMatches()
@@ -26,16 +28,18 @@ struct IndexLoop {
   private var answerCount: UInt64 = 0
   private var feedbackInWork = 0
   private var nextTick: Int64 = 0
+  private var nextAuditLog: Int64 = 0
   /// Set once goodbye was said: when to end even with work unfinished.
   private var leaveBy: Int64?
 
   init(
-    options: IndexThread.Options, inbox: IndexInbox, feedback: FeedbackDesk, logger: Logger
+    index: Index, options: IndexThread.Options, inbox: IndexInbox, feedback: FeedbackDesk,
+    logger: Logger
   ) throws(ZMQError) {
     self.inbox = inbox
     self.feedback = feedback
     self.logger = logger
-    registry = Registry(weights: options.weights, graceMilliseconds: options.graceMilliseconds)
+    registry = Registry(index: index, graceMilliseconds: options.graceMilliseconds)
     leases = LeaseClock(trustMilliseconds: options.registryTrustMilliseconds)
     progress = StreamProgress(startedAt: .now)
     statistics = registry.statistics
@@ -119,6 +123,7 @@ struct IndexLoop {
       nextTick = now + Self.tickMicroseconds
       registry.tick(at: .now, leaseTime: leases.leaseTime(at: .now))
       statistics = registry.statistics
+      logAuditDifference(now: now)
     }
     dealers.tick(now: now) { (beat(), progress.applied) }
   }
@@ -133,11 +138,28 @@ struct IndexLoop {
     beat.liveMiners = UInt32(clamping: statistics.live)
     beat.onlineMiners = UInt32(clamping: statistics.online)
     beat.avgLatencyMilliseconds = statistics.avgLatencyMilliseconds
+    if let audit = registry.audit {
+      beat.auditedAnswers = UInt64(audit.answers)
+      beat.auditDifferences = UInt64(audit.differences)
+    }
     beat.regions = statistics.onlineByRegion
       .sorted { ($1.value, $0.key) < ($0.value, $1.key) }
       .prefix(Beat.regionLimit)
       .map { Beat.Region(name: $0.key, online: UInt32(clamping: $0.value)) }
     return beat
+  }
+
+  private mutating func logAuditDifference(now: Int64) {
+    guard nextAuditLog <= now, let difference = registry.takeAuditDifference() else { return }
+    nextAuditLog = now + Self.auditLogMicroseconds
+    logger.error(
+      "an answer is not the plain index's",
+      metadata: [
+        "request": "\(difference.query)", "answer": "\(difference.answer)",
+        "expected": "\(difference.expected)", "now": "\(difference.now.milliseconds)",
+        "lease-time": "\(difference.leaseTime.milliseconds)",
+        "differences": "\(registry.audit?.differences ?? 0)",
+      ])
   }
 
   // MARK: Requests

@@ -16,6 +16,8 @@ final class IndexThread: Service {
     var weights: Weights
     var graceMilliseconds: Int64
     var registryTrustMilliseconds: Int64
+    /// Of the answers, in [0, 1]; with 0 there is no plain index to compare with.
+    var auditShare: Double
   }
 
   private let options: Options
@@ -32,12 +34,16 @@ final class IndexThread: Service {
   }
 
   func run() async throws {
-    let (options, inbox, feedback, logger, ended) = (options, inbox, feedback, logger, ended)
-    startThread(name: "index") {
+    startThread(name: "index") { [self] in
       do throws(ZMQError) {
-        var loop = try IndexLoop(
-          options: options, inbox: inbox, feedback: feedback, logger: logger)
-        try loop.run()
+        if options.auditShare > 0 {
+          try answer(
+            from: AuditedIndex<BlockIndex>(
+              weights: options.weights, share: options.auditShare,
+              seed: .random(in: .min ... .max)))
+        } else {
+          try answer(from: BlockIndex(weights: options.weights))
+        }
         ended.finish(nil)
       } catch {
         ended.finish(error)
@@ -45,9 +51,16 @@ final class IndexThread: Service {
     }
     try await withGracefulShutdownHandler {
       try await ended.wait()
-    } onGracefulShutdown: {
+    } onGracefulShutdown: { [inbox] in
       inbox.post(.stop)
     }
+  }
+
+  /// - Parameter index: made where it stays, since it must not be shared.
+  private func answer<Index: MinerIndex>(from index: @autoclosure () -> Index) throws(ZMQError) {
+    var loop = try IndexLoop(
+      index: index(), options: options, inbox: inbox, feedback: feedback, logger: logger)
+    try loop.run()
   }
 }
 

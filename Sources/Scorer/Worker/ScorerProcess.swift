@@ -64,7 +64,8 @@ struct ScorerProcess {
     IndexThread.Options(
       scorerID: settings.scorerID, gateways: settings.gateways, weights: settings.weights,
       graceMilliseconds: Int64(settings.common.heartbeatGraceSeconds) * 1_000,
-      registryTrustMilliseconds: Int64(settings.common.registryTrustSeconds) * 1_000)
+      registryTrustMilliseconds: Int64(settings.common.registryTrustSeconds) * 1_000,
+      auditShare: settings.auditShare)
   }
 
   private var trustRule: TrustRule {

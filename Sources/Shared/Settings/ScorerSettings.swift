@@ -21,6 +21,9 @@ package struct ScorerSettings: Sendable {
   /// POOLHUB_STREAM_DELAY_MS=0: holds changes back after reading them. For tests of what must wait.
   package var streamDelayMilliseconds: Int
 
+  /// POOLHUB_AUDIT_SHARE=0: of the answers that are compared with the plain index's, 0–1.
+  package var auditShare: Double
+
   package init(_ reader: SettingsReader) throws(SettingsError) {
     common = try CommonSettings(reader)
     let host = ProcessInfo.processInfo.hostName
@@ -47,6 +50,7 @@ package struct ScorerSettings: Sendable {
     trustWeights = (named["completed"]!, named["failed"]!, named["rejected"]!)
     streamDelayMilliseconds = try reader.integer(
       "POOLHUB_STREAM_DELAY_MS", default: 0, in: 0...60_000)
+    auditShare = try reader.number("POOLHUB_AUDIT_SHARE", default: 0, in: 0...1)
   }
 }
 

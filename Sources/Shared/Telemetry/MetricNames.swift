@@ -45,6 +45,12 @@ extension Metric {
     "poolhub_scorer_in_flight", "Requests sent and not answered yet, by scorer.")
   package static let scorerAnswers = counter(
     "poolhub_scorer_answers_total", "Answers received, by scorer.")
+  package static let scorerAuditedAnswers = counter(
+    "poolhub_scorer_audited_answers_total",
+    "Answers that the scorer compared with the plain index's, by scorer.")
+  package static let scorerAuditDifferences = counter(
+    "poolhub_scorer_audit_differences_total",
+    "Audited answers that were not the plain index's, by scorer: each is a bug.")
   package static let scorerLag = gauge(
     "poolhub_scorer_lag_seconds", "Age of the last change that the scorer applied, by scorer.")
   package static let scorerMinersOnline = gauge(
@@ -92,8 +98,8 @@ extension Metric {
     minersOnline, heartbeats, webSockets, webSocketClosures, registrations,
     matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
     feedback, feedbackDuplicates, feedbackLatency,
-    scorerUp, scorerReady, scorerInFlight, scorerAnswers, scorerLag, scorerMinersOnline,
-    registryLag,
+    scorerUp, scorerReady, scorerInFlight, scorerAnswers, scorerAuditedAnswers,
+    scorerAuditDifferences, scorerLag, scorerMinersOnline, registryLag,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures,
     httpRequests, httpLatency,
     limitHits, droppedSeries, buildInfo,

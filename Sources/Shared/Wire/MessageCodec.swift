@@ -67,6 +67,8 @@ extension ByteWriter {
       write(region.name)
       write(region.online)
     }
+    write(beat.auditedAnswers)
+    write(beat.auditDifferences)
   }
 
   fileprivate mutating func write(_ query: MatchQuery) {
@@ -145,6 +147,9 @@ extension ByteReader {
     for _ in 0..<count {
       beat.regions.append(Beat.Region(name: try readString(), online: try read()))
     }
+    if remaining == 0 { return beat }
+    beat.auditedAnswers = try read()
+    beat.auditDifferences = try read()
     return beat
   }
 
