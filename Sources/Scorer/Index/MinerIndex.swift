@@ -47,6 +47,9 @@ package protocol MinerIndex: Sendable {
   @discardableResult
   mutating func apply(_ patch: StatusPatch, to id: MinerID) -> Bool
 
+  /// Says which changes come next, all soon: an index may ask for their memory ahead.
+  func expect(_ changes: ArraySlice<Change>)
+
   /// Takes a miner's trust, unless the version held is newer.
   ///
   /// - Returns: false when no such miner is held.
@@ -81,6 +84,8 @@ package protocol MinerIndex: Sendable {
 }
 
 extension MinerIndex {
+  package func expect(_ changes: ArraySlice<Change>) {}
+
   package mutating func refresh(at now: Timestamp) { refresh(at: now, leaseTime: now) }
 
   package mutating func match(_ query: MatchQuery, at now: Timestamp) -> MatchAnswer {

@@ -30,6 +30,14 @@ struct NameTable {
     }
   }
 
+  /// Where the search for a hash begins.
+  @inline(__always)
+  func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> {
+    cells.withUnsafeBufferPointer {
+      $0.baseAddress! + (Int(truncatingIfNeeded: hash) & (cells.count - 1))
+    }
+  }
+
   /// Takes in a name that isn't there. `hashOf` is asked when the table grows.
   mutating func insert(_ hash: UInt64, _ number: Int, hashOf: (Int) -> UInt64) {
     if (count + 1) * 4 > cells.count * 3 {
