@@ -78,7 +78,7 @@ package struct BenchmarkRequests: Sendable {
   }
 
   private mutating func price(median: Double) -> Price {
-    Price(units: Int64(min(40, random.logNormal(median: median, spread: 0.5)) * 1e8))
+    Price(units: Int64(min(20, random.logNormal(median: median, spread: 0.5)) * 1e8))
   }
 
   private mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }

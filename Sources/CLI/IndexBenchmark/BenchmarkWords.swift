@@ -54,8 +54,6 @@ package enum BenchmarkWords {
 
   package static let commonCapabilityCount = 200
   package static let rareCapabilityCount = 20_000
-  /// At most.
-  static let capabilitiesPerMiner = 7
 
   /// By number: the common ones first, each kind by how often miners have it.
   static let capabilities: [String] =

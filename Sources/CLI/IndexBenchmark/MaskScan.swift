@@ -13,10 +13,10 @@ package struct MaskScan {
   private let wordCount: Int
   private let masks: MaskRoom
   /// Distinct amounts, rising; the mask of tier t has who has at least that much.
-  private let vramTiers: [Float]
+  private let vramTiers: [UInt8]
   /// Rising; the mask of tier t has who asks at most that much.
-  private let priceTiers: [UInt32]
-  private let rareRows: [UInt32: [UInt32]]
+  private let priceTiers: [Int32]
+  private let rareRows: [Int: [UInt32]]
   /// Masks by place: regions, VRAM tiers, price tiers, common capabilities, online, open.
   private let vramStart: Int
   private let priceStart: Int
@@ -40,7 +40,7 @@ package struct MaskScan {
     online = capabilityStart + BenchmarkWords.commonCapabilityCount
     open = online + 1
     masks = MaskRoom(wordCount: (open + 1) * wordCount)
-    var rare: [UInt32: [UInt32]] = [:]
+    var rare: [Int: [UInt32]] = [:]
     for row in 0..<columns.count { Self.fill(row, columns, into: &rare) }
     rareRows = rare
     for row in 0..<columns.count { setMasks(of: row) }
@@ -50,7 +50,7 @@ package struct MaskScan {
   package func rowChanged(_ row: Int) {
     // Nobody is taken out here for a lease that ends: that is checked on who is left.
     set(online, row, true)
-    set(open, row, columns.isOpen[row])
+    set(open, row, columns.isOpen[row] == 1)
   }
 
   package func match(_ query: MatchQuery, at now: Timestamp) -> ScanAnswer {
@@ -74,13 +74,11 @@ package struct MaskScan {
   // MARK: Making masks
 
   private static func fill(
-    _ row: Int, _ columns: ScanColumns, into rare: inout [UInt32: [UInt32]]
+    _ row: Int, _ columns: ScanColumns, into rare: inout [Int: [UInt32]]
   ) {
-    for place in Int(columns.firstCapability[row])..<Int(columns.firstCapability[row + 1]) {
-      let number = columns.capabilities[place]
-      if number >= BenchmarkWords.commonCapabilityCount {
-        rare[number, default: []].append(UInt32(row))
-      }
+    for number in columns.capabilities[row].numbers
+    where number >= BenchmarkWords.commonCapabilityCount {
+      rare[number, default: []].append(UInt32(row))
     }
   }
 
@@ -92,12 +90,12 @@ package struct MaskScan {
     for (tier, most) in priceTiers.enumerated() where columns.price[row] <= most {
       set(priceStart + tier, row, true)
     }
-    for place in Int(columns.firstCapability[row])..<Int(columns.firstCapability[row + 1]) {
-      let number = Int(columns.capabilities[place])
-      if number < BenchmarkWords.commonCapabilityCount { set(capabilityStart + number, row, true) }
+    for number in columns.capabilities[row].numbers
+    where number < BenchmarkWords.commonCapabilityCount {
+      set(capabilityStart + number, row, true)
     }
     set(online, row, columns.deadline[row] > 0)
-    set(open, row, columns.isOpen[row])
+    set(open, row, columns.isOpen[row] == 1)
   }
 
   private func set(_ mask: Int, _ row: Int, _ value: Bool) {
@@ -132,21 +130,21 @@ package struct MaskScan {
       all.append(priceStart + tier)
     }
     all += [open, online]
-    all += ask.allOf.numbers.map { capabilityStart + Int($0) }
-    let any = ask.anyOf.isCommon ? ask.anyOf.numbers.map { capabilityStart + Int($0) } : []
+    all += ask.allOf.numbers.map { capabilityStart + $0 }
+    let any = ask.anyOf.isCommon ? ask.anyOf.numbers.map { capabilityStart + $0 } : []
     return Filter(all: all.map { $0 * wordCount }, any: any.map { $0 * wordCount })
   }
 
   /// nil when everybody has so much.
   private func vramMask(_ ask: ScanAsk) -> Int? {
-    guard let least = vramTiers.first, ask.minVRAMGB > least else { return nil }
-    let tier = vramTiers.firstIndex { $0 >= ask.minVRAMGB } ?? vramTiers.count - 1
+    guard let least = vramTiers.first, ask.minVRAMGB > UInt16(least) else { return nil }
+    let tier = vramTiers.firstIndex { UInt16($0) >= ask.minVRAMGB } ?? vramTiers.count - 1
     return vramStart + tier
   }
 
   /// The rows to look at where a rare capability is asked; nil: all.
   private func rareRows(_ ask: ScanAsk) -> [UInt32]? {
-    ask.anyOf.isCommon ? nil : rareRows[ask.anyOf.first, default: []]
+    ask.anyOf.isCommon ? nil : rareRows[Int(ask.anyOf.first), default: []]
   }
 
   @inline(__always)
@@ -157,7 +155,7 @@ package struct MaskScan {
   @inline(__always)
   private func consider(_ row: Int, _ ask: ScanAsk, _ best: inout BestRows) {
     if columns.deadline[row] <= ask.now || columns.price[row] > ask.maxPriceUnits { return }
-    if columns.vramGB[row] < ask.minVRAMGB { return }
+    if UInt16(columns.vramGB[row]) < ask.minVRAMGB { return }
     best.offer(row, score: columns.score(row, ask, offered: offered(row, ask)))
   }
 
@@ -172,7 +170,7 @@ package struct MaskScan {
   }
 
   @inline(__always)
-  private func bit(of capability: UInt32, _ row: Int) -> Int {
+  private func bit(of capability: UInt16, _ row: Int) -> Int {
     let word = (capabilityStart + Int(capability)) * wordCount + row >> 6
     return Int(masks.words[word] >> UInt64(row & 63) & 1)
   }
@@ -181,9 +179,9 @@ package struct MaskScan {
   private func counts(_ ask: ScanAsk) -> MatchCounts {
     var rejected = [Int](repeating: 0, count: RejectionReason.allCases.count)
     let capabilities = Filter(
-      all: ask.allOf.numbers.map { (capabilityStart + Int($0)) * wordCount },
+      all: ask.allOf.numbers.map { (capabilityStart + $0) * wordCount },
       any: ask.anyOf.isCommon
-        ? ask.anyOf.numbers.map { (capabilityStart + Int($0)) * wordCount } : [])
+        ? ask.anyOf.numbers.map { (capabilityStart + $0) * wordCount } : [])
     let rare = rareRows(ask).map { Set($0) }
     for word in 0..<wordCount {
       let rows = min(64, columns.count - word * 64)
@@ -202,7 +200,8 @@ package struct MaskScan {
       }
       if let vram = vramMask(ask) {
         let mask = masks.words[vram * wordCount + word]
-        reject(.vram, keeping: exact(word, bits & mask) { columns.vramGB[$0] >= ask.minVRAMGB })
+        reject(
+          .vram, keeping: exact(word, bits & mask) { UInt16(columns.vramGB[$0]) >= ask.minVRAMGB })
       }
       reject(.capability, keeping: capabilities.word(word, masks.words))
       if let rare {

@@ -108,8 +108,8 @@ package struct MinerPopulation: Sendable {
   }
 
   private static func price(median: Double, _ random: inout SeededRandom) -> Price {
-    // At most 40 tokens, which nobody's draw comes near.
-    Price(units: Int64(min(40, random.logNormal(median: median, spread: 0.35)) * 1e8))
+    // At most 20 tokens, which hardly a draw comes near.
+    Price(units: Int64(min(20, random.logNormal(median: median, spread: 0.35)) * 1e8))
   }
 
   private func trust(_ gpu: BenchmarkWords.GPU, _ random: inout SeededRandom) -> Double {

@@ -105,7 +105,7 @@ package struct RegistryInPostgres: ~Copyable {
       [
         ints { Int64($0) }, ints { Int64(columns.region[$0]) }, ints { Int64(columns.price[$0]) },
         doubles { Double(columns.vramGB[$0]) }, ints { Int64(columns.deadline[$0]) },
-        ints { columns.isOpen[$0] ? 1 : 0 },
+        ints { Int64(columns.isOpen[$0]) },
       ] + Self.words.map { word in .ints(masks.map { Int64(bitPattern: $0[word]) }) } + [
         doubles { columns.trust[$0] }, doubles { parts($0).load }, doubles { parts($0).latency },
         doubles { parts($0).price },
@@ -118,26 +118,17 @@ package struct RegistryInPostgres: ~Copyable {
 }
 
 extension ScanColumns {
-  /// The parts of the score that need no request: the price's is that of its rank.
-  fileprivate func rankedParts(of row: Int) -> ScoreParts {
-    parts(of: row, ScanAsk(MatchQuery(jobID: "bench"), at: start, self), offered: 0)
-  }
-
   /// The common capabilities' bits.
   fileprivate func commonMasks(of row: Int) -> [UInt64] {
     var masks: [UInt64] = [0, 0, 0, 0]
-    for number in capabilityNumbers(of: row) where number < BenchmarkWords.commonCapabilityCount {
-      masks[Int(number) >> 6] |= 1 << UInt64(number & 63)
+    for number in capabilities[row].numbers where number < BenchmarkWords.commonCapabilityCount {
+      masks[number >> 6] |= 1 << UInt64(number & 63)
     }
     return masks
   }
 
-  fileprivate func rareCapabilities(of row: Int) -> [UInt32] {
-    capabilityNumbers(of: row).filter { $0 >= BenchmarkWords.commonCapabilityCount }
-  }
-
-  private func capabilityNumbers(of row: Int) -> [UInt32] {
-    (Int(firstCapability[row])..<Int(firstCapability[row + 1])).map { capabilities[$0] }
+  fileprivate func rareCapabilities(of row: Int) -> [Int] {
+    capabilities[row].numbers.filter { $0 >= BenchmarkWords.commonCapabilityCount }
   }
 }
 
@@ -156,13 +147,10 @@ struct MatchStatement {
       conditions.append("vram_gb >= \(add(.double(Double(ask.minVRAMGB))))")
     }
     var price = "price_part"
-    if let highest = ask.maxPrice {
-      let parameter = add(.int(highest.units))
+    if ask.hasMaxPrice {
+      let parameter = add(.int(Int64(ask.maxPriceUnits)))
       conditions.append("price <= \(parameter)")
-      // Only a free miner passes a highest price of 0.
-      price =
-        highest == .zero
-        ? "1::float8" : "(1 - price::float8 / \(parameter)::bigint::float8)"
+      price = "(1 - price::float8 / \(parameter)::bigint::float8)"
     }
     var capability = "1::float8"
     if !ask.anyOf.isCommon {
@@ -203,7 +191,7 @@ struct MatchStatement {
   /// The common ones of them by the word that holds their bits.
   private func masks(_ pair: CapabilityPair) -> [(word: Int, mask: Int64)] {
     var masks: [Int: UInt64] = [:]
-    for number in pair.numbers { masks[Int(number) >> 6, default: 0] |= 1 << UInt64(number & 63) }
+    for number in pair.numbers { masks[number >> 6, default: 0] |= 1 << UInt64(number & 63) }
     return masks.sorted { $0.key < $1.key }.map { ($0.key, Int64(bitPattern: $0.value)) }
   }
 }

@@ -13,44 +13,43 @@ package final class ScanColumns {
 
   let region: UnsafeMutablePointer<UInt8>
   let deadline: UnsafeMutablePointer<Int32>
-  let vramGB: UnsafeMutablePointer<Float>
-  let price: UnsafeMutablePointer<UInt32>
-  /// Bit `number mod 64` of each capability.
-  let signature: UnsafeMutablePointer<UInt64>
-  /// Where the row's capabilities begin in `capabilities`; one more than there are rows.
-  let firstCapability: UnsafeMutablePointer<UInt32>
-  let capabilities: UnsafeMutablePointer<UInt32>
+  /// Whole gigabytes: no GPU of the population has a fraction, or more than 255.
+  let vramGB: UnsafeMutablePointer<UInt8>
+  let price: UnsafeMutablePointer<Int32>
+  let capabilities: UnsafeMutablePointer<CapabilityList>
   let trust: UnsafeMutablePointer<Double>
   let queueLength: UnsafeMutablePointer<UInt32>
   let slots: UnsafeMutablePointer<UInt32>
   let latencyBucket: UnsafeMutablePointer<Int32>
   let isBusy: UnsafeMutablePointer<Bool>
-  /// Not busy, and a slot free.
-  let isOpen: UnsafeMutablePointer<Bool>
+  /// 1 when not busy and a slot free, otherwise 0.
+  let isOpen: UnsafeMutablePointer<UInt8>
+  /// What scoring reads, together, since few rows are scored and each would cost a cache line a column.
+  let terms: UnsafeMutablePointer<ScoreTerms>
 
   /// Percentile ranks as of the last refresh, `Bucket.count` a region.
   let latencyRanks: UnsafeMutablePointer<Double>
   let priceRanks: UnsafeMutablePointer<Double>
   let weights: Weights
+  private let weightSum: Double
 
   package init(capacity: Int, start: Timestamp, weights: Weights = .standard) {
     self.capacity = capacity
     self.start = start
     self.weights = weights
+    weightSum = weights.sum
     region = .allocate(capacity: capacity)
     deadline = .allocate(capacity: capacity)
     vramGB = .allocate(capacity: capacity)
     price = .allocate(capacity: capacity)
-    signature = .allocate(capacity: capacity)
-    firstCapability = .allocate(capacity: capacity + 1)
-    firstCapability[0] = 0
-    capabilities = .allocate(capacity: capacity * BenchmarkWords.capabilitiesPerMiner)
+    capabilities = .allocate(capacity: capacity)
     trust = .allocate(capacity: capacity)
     queueLength = .allocate(capacity: capacity)
     slots = .allocate(capacity: capacity)
     latencyBucket = .allocate(capacity: capacity)
     isBusy = .allocate(capacity: capacity)
     isOpen = .allocate(capacity: capacity)
+    terms = .allocate(capacity: capacity)
     let rankCount = Bucket.count * BenchmarkWords.regions.count
     latencyRanks = .allocate(capacity: rankCount)
     latencyRanks.initialize(repeating: 0, count: rankCount)
@@ -63,14 +62,13 @@ package final class ScanColumns {
     deadline.deallocate()
     vramGB.deallocate()
     price.deallocate()
-    signature.deallocate()
-    firstCapability.deallocate()
     trust.deallocate()
     queueLength.deallocate()
     slots.deallocate()
     latencyBucket.deallocate()
     isBusy.deallocate()
     isOpen.deallocate()
+    terms.deallocate()
     capabilities.deallocate()
     latencyRanks.deallocate()
     priceRanks.deallocate()
@@ -82,15 +80,9 @@ package final class ScanColumns {
     let row = count
     count += 1
     region[row] = UInt8(miner.region)
-    vramGB[row] = Float(miner.record.profile.gpuVRAMGB)
-    price[row] = UInt32(miner.record.profile.price.units)
-    signature[row] = miner.capabilities.reduce(0) { $0 | Self.signatureBit($1) }
-    var place = Int(firstCapability[row])
-    for number in miner.capabilities {
-      capabilities[place] = UInt32(number)
-      place += 1
-    }
-    firstCapability[row + 1] = UInt32(place)
+    vramGB[row] = UInt8(miner.record.profile.gpuVRAMGB)
+    price[row] = Int32(miner.record.profile.price.units)
+    capabilities[row] = CapabilityList(miner.capabilities)
     trust[row] = miner.trust.score
     slots[row] = UInt32(miner.record.profile.maxParallel)
     isBusy[row] = miner.status.busy == true
@@ -104,10 +96,16 @@ package final class ScanColumns {
     if let latency = patch.avgLatencyMilliseconds {
       latencyBucket[row] = Int32(Bucket.index(ofMilliseconds: latency) ?? -1)
     }
-    isOpen[row] = !isBusy[row] && queueLength[row] < slots[row]
+    isOpen[row] = !isBusy[row] && queueLength[row] < slots[row] ? 1 : 0
+    writeTerms(of: row)
   }
 
-  static func signatureBit(_ capability: Int) -> UInt64 { 1 << UInt64(capability & 63) }
+  private func writeTerms(of row: Int) {
+    let parts = rankedParts(of: row)
+    terms[row] = ScoreTerms(
+      rankedPrice: weights.price * parts.price, latency: weights.latency * parts.latency,
+      trust: weights.trust * parts.trust, load: weights.load * parts.load)
+  }
 
   func moment(_ time: Timestamp) -> Int32 { Int32(clamping: time.milliseconds(since: start)) }
 
@@ -127,41 +125,41 @@ package final class ScanColumns {
         latencyRanks[number * Bucket.count + bucket] = tables.1.rank(ofBucket: bucket)
       }
     }
+    for row in 0..<count { writeTerms(of: row) }
   }
 
-  /// How many of `asked` the row's miner has.
-  @inline(__always)
-  func offered(_ asked: CapabilityPair, by row: Int) -> Int {
-    var offered = 0
-    for place in Int(firstCapability[row])..<Int(firstCapability[row + 1]) {
-      let held = capabilities[place]
-      offered &+= (held == asked.first ? 1 : 0) &+ (held == asked.second ? 1 : 0)
-    }
-    return offered
-  }
-
-  /// The parts of an eligible row's score.
-  @inline(__always)
-  func parts(of row: Int, _ ask: ScanAsk, offered: Int) -> ScoreParts {
+  /// The parts of the score that rest on no request; the price's is that of its rank.
+  func rankedParts(of row: Int) -> ScoreParts {
     let ranks = Int(region[row]) * Bucket.count
     let price = Price(units: Int64(price[row]))
     let bucket = Int(latencyBucket[row])
     return Score.parts(
       ScoreInputs(
-        askedCapabilities: ask.anyOf.count, offeredCapabilities: offered, price: price,
-        priceScale: scale(price, ask.maxPrice, ranks),
+        askedCapabilities: 0, offeredCapabilities: 0, price: price,
+        priceScale: .rank(priceRanks[ranks + Bucket.index(of: price.units)]),
         latencyRank: bucket < 0 ? nil : latencyRanks[ranks + bucket],
         trust: trust[row], taken: Int(queueLength[row]), slots: Int(slots[row])))
   }
 
-  @inline(__always)
-  private func scale(_ price: Price, _ highest: Price?, _ ranks: Int) -> ScoreInputs.PriceScale {
-    if let highest { return .cap(highest) }
-    return .rank(priceRanks[ranks + Bucket.index(of: price.units)])
-  }
-
+  /// An eligible row's score: the arithmetic of `Score`, step by step in its order, written out here
+  /// because calls would cost the baselines more than their columns do. Every answer that is compared
+  /// shows that the bits are the same.
   @inline(__always)
   func score(_ row: Int, _ ask: ScanAsk, offered: Int) -> Double {
-    Score.total(parts(of: row, ask, offered: offered), weights)
+    let terms = terms[row]
+    let price =
+      ask.hasMaxPrice
+      ? weights.price * (1 - Double(self.price[row]) / ask.maxPriceDouble) : terms.rankedPrice
+    let capability = weights.cap * (offered == ask.anyOf.count ? 1 : ask.sharePerCapability)
+    return (capability + price + terms.latency + terms.trust + terms.load) / weightSum
   }
+}
+
+/// A row's parts of the score, each times its weight.
+struct ScoreTerms {
+  /// Where no highest price is asked.
+  var rankedPrice: Double
+  var latency: Double
+  var trust: Double
+  var load: Double
 }
