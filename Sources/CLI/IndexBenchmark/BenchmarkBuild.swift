@@ -39,19 +39,31 @@ struct BenchmarkBuild {
     seconds = Double(nanosecondsSpent) / 1e9
   }
 
+  /// As `Registry` does.
+  private mutating func apply(_ changes: [Change]) {
+    for start in stride(from: 0, to: changes.count, by: RegistryLimits.changesTogether) {
+      let together = changes[start..<min(start + RegistryLimits.changesTogether, changes.count)]
+      index.expect(together)
+      for change in together {
+        if case .status(let id, let patch) = change { index.apply(patch, to: id) }
+      }
+    }
+  }
+
   /// In a snapshot's order: records, then trust, then live statuses.
   private mutating func take(_ miners: [MinerPopulation.Miner]) {
     for miner in miners { index.upsert(miner.record) }
     for miner in miners { index.apply(miner.trust, to: miner.record.id) }
-    for miner in miners { index.apply(miner.status, to: miner.record.id) }
+    apply(miners.map { .status($0.record.id, $0.status) })
   }
 
   /// Applies heartbeats as a scorer does.
   ///
   /// - Returns: the nanoseconds that it took.
   mutating func apply(_ batch: [DriftingHeartbeats.Heartbeat]) -> Int64 {
+    let changes = batch.map { Change.status($0.id, $0.patch) }
     let begin = nanoseconds()
-    for heartbeat in batch { index.apply(heartbeat.patch, to: heartbeat.id) }
+    apply(changes)
     return nanoseconds() - begin
   }
 }

@@ -4,6 +4,8 @@ import Domain
 package enum RegistryLimits {
   /// Miners of which something came before their record.
   package static let pendingCount = 100_000
+  /// Changes whose memory is asked for at once: more don't fit beside each other in the cache.
+  package static let changesTogether = 64
   /// Miners that leave the live index at one tick.
   package static let leaversPerTick = 10_000
 }
@@ -50,6 +52,17 @@ package struct Registry<Index: MinerIndex>: Sendable {
     case .trust(let id, let trust): apply(trust, to: id)
     case .status(let id, let patch): apply(patch, to: id, at: leaseTime)
     case .revoked, .connected: break
+    }
+  }
+
+  /// Takes changes in, one after another.
+  package mutating func apply(_ changes: [Change], at leaseTime: Timestamp) {
+    var start = 0
+    while start < changes.count {
+      let end = min(start + RegistryLimits.changesTogether, changes.count)
+      index.expect(changes[start..<end])
+      for change in changes[start..<end] { apply(change, at: leaseTime) }
+      start = end
     }
   }
 

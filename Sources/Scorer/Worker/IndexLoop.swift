@@ -96,8 +96,7 @@ struct IndexLoop<Index: MinerIndex> {
   }
 
   private mutating func apply(_ changes: [Change]) {
-    let leaseTime = leases.leaseTime(at: .now)
-    for change in changes { registry.apply(change, at: leaseTime) }
+    registry.apply(changes, at: leases.leaseTime(at: .now))
   }
 
   private mutating func streamReachable(_ isReachable: Bool) {

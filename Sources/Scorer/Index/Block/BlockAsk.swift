@@ -39,7 +39,7 @@ extension BlockIndex {
   mutating func prepare(
     _ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp
   ) -> BlockAsk {
-    room.clear()
+    room.clear(sets)
     settlePrices(at: now)
     var ask = BlockAsk()
     ask.minVRAMGB = query.minVRAMGB
@@ -121,7 +121,7 @@ extension BlockIndex {
         continue
       }
       if let set = categories[number].set {
-        room[group].dense.append(set)
+        room[group].dense.append(sets[set])
       } else {
         room[group].rare.append(number)
       }
@@ -137,7 +137,7 @@ extension BlockIndex {
   }
 
   private mutating func mark(_ postings: [UInt32], _ group: SearchRoom.Group) {
-    let marked = room[group].marked
+    let marked = sets[room[group].marked]
     for row in postings {
       let slot = Int(rows[Int(row)].slot)
       if marked.words[slot >> 6] == 0 { room[group].touched.append(UInt32(slot >> 6)) }
@@ -163,15 +163,15 @@ extension BlockIndex {
   }
 
   private mutating func layOutTerms(_ ask: BlockAsk) {
-    if let tier = vramTiers.tier(atMost: ask.minVRAMGB) { addTerm(vramTiers.sets[tier]) }
-    if let tier = ramTiers.tier(atMost: ask.minRAMGB) { addTerm(ramTiers.sets[tier]) }
+    if let tier = vramTiers.tier(atMost: ask.minVRAMGB) { addTerm(sets[vramTiers.sets[tier]]) }
+    if let tier = ramTiers.tier(atMost: ask.minRAMGB) { addTerm(sets[ramTiers.sets[tier]]) }
     for group in [SearchRoom.Group.capabilitiesAll, .tagsAll, .service] {
       for set in room[group].dense { addTerm(set) }
-      if !room[group].rare.isEmpty { addTerm(room[group].marked) }
+      if !room[group].rare.isEmpty { addTerm(sets[room[group].marked]) }
     }
     // An any of one set is a must.
     for group in [SearchRoom.Group.accelAny, .capabilitiesAny, .tagsAny] {
-      guard room[group].isAsked, let term = room[group].onlyTerm else { continue }
+      guard room[group].isAsked, let term = room[group].onlyTerm(sets) else { continue }
       if group == .capabilitiesAny && room[group].rare.isEmpty {
         room.shareRange = room.termCount..<room.termCount + 1
       }
@@ -179,11 +179,11 @@ extension BlockIndex {
     }
     room.mustEnd = room.termCount
     for group in [SearchRoom.Group.accelAny, .capabilitiesAny, .tagsAny] {
-      guard room[group].isAsked, room[group].onlyTerm == nil else { continue }
+      guard room[group].isAsked, room[group].onlyTerm(sets) == nil else { continue }
       let start = room.termCount
       for set in room[group].dense { addTerm(set) }
       if group == .capabilitiesAny { room.shareRange = start..<room.termCount }
-      if !room[group].rare.isEmpty { addTerm(room[group].marked) }
+      if !room[group].rare.isEmpty { addTerm(sets[room[group].marked]) }
       room.anyEnds[room.anyCount] = room.termCount
       room.anyCount += 1
     }
@@ -209,8 +209,8 @@ extension BlockIndex {
 
 extension AskedGroup {
   /// What the whole group comes to when that is one set.
-  fileprivate var onlyTerm: SlotSet? {
-    if dense.isEmpty { return marked }
+  fileprivate func onlyTerm(_ sets: SetPool) -> SlotSet? {
+    if dense.isEmpty { return sets[marked] }
     return dense.count == 1 && rare.isEmpty ? dense[0] : nil
   }
 }

@@ -114,7 +114,7 @@ extension BlockIndex {
       (rows, details) = (memory.rows, memory.details)
     }
     let hashing = ids.hashing
-    ids.insert(hashing.hash(record.id.text), row) { hashing.hash(rows[$0].id.text) }
+    ids.insert(hashing.hash(record.id.text), row, memory) { hashing.hash(rows[$0].id.text) }
     var line = MinerLine()
     line.row = UInt32(row)
     takeSlot(row, line, record.profile.region)
@@ -137,11 +137,11 @@ extension BlockIndex {
     let capabilities = retain(offered, .capability)
     details[row].services = record.services.map { service in
       ServiceOffer(
-        type: categories.retain(service.type, .service), price: service.price?.units,
+        type: categories.retain(service.type, .service, memory), price: service.price?.units,
         maxConcurrent: service.maxConcurrent)
     }
     release(old)
-    details[row].lists = lists.insert(accel, capabilities, tags)
+    details[row].lists = lists.insert(accel, capabilities, tags, memory)
     overrides.set(
       record.priceOverride.map {
         OverriddenPrice(
@@ -157,8 +157,8 @@ extension BlockIndex {
     line.ramGB = profile.ramGB
     line.slots = UInt32(clamping: profile.maxParallel)
     let bit: UInt64 = 1 << UInt64(slot & 63)
-    vramTiers.set(bit, in: slot >> 6, for: line.vramGB)
-    ramTiers.set(bit, in: slot >> 6, for: line.ramGB)
+    vramTiers.set(bit, in: slot >> 6, for: line.vramGB, sets)
+    ramTiers.set(bit, in: slot >> 6, for: line.ramGB, sets)
     replaceLine(slot, with: line)
   }
 
@@ -166,14 +166,14 @@ extension BlockIndex {
     var numbers: [UInt32] = []
     numbers.reserveCapacity(names.count)
     for name in names {
-      let number = categories.retain(name, kind)
+      let number = categories.retain(name, kind, memory)
       if numbers.contains(number) { release(number) } else { numbers.append(number) }
     }
     return numbers
   }
 
   private mutating func release(_ number: UInt32) {
-    categories.release(number)?.free(memory)
+    if let set = categories.release(number) { sets.release(set) }
   }
 
   private mutating func release(_ details: MinerDetails) {

@@ -57,7 +57,7 @@ extension BlockIndex {
     room.groups.withUnsafeBufferPointer { groups in
       if !groups[group.rawValue].isAsked { return .max }
       if groups[group.rawValue].isImpossible { return 0 }
-      return groups[group.rawValue].dense.reduce(groups[group.rawValue].marked.words[block]) {
+      return groups[group.rawValue].dense.reduce(sets[groups[group.rawValue].marked].words[block]) {
         $0 | $1.words[block]
       }
     }
@@ -69,7 +69,7 @@ extension BlockIndex {
       if !groups[group.rawValue].isAsked { return .max }
       if groups[group.rawValue].isImpossible { return 0 }
       let start =
-        groups[group.rawValue].rare.isEmpty ? UInt64.max : groups[group.rawValue].marked.words[block]
+        groups[group.rawValue].rare.isEmpty ? UInt64.max : sets[groups[group.rawValue].marked].words[block]
       return groups[group.rawValue].dense.reduce(start) { $0 & $1.words[block] }
     }
   }
@@ -94,7 +94,7 @@ extension BlockIndex {
     if least <= 0 { return .max }
     var passing = left
     if let tier = tiers.tier(atMost: least) {
-      passing &= tiers.sets[tier].words[block]
+      passing &= sets[tiers.sets[tier]].words[block]
       if tiers.sizes[tier] == least { return passing }
     }
     return each(passing) { lines[block * 64 + $0][keyPath: size] >= least }

@@ -11,14 +11,14 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   let weights: Weights
   /// The weights divided by their sum.
   let shares: Weights
-  var memory = BlockMemory()
+  var memory: BlockMemory
 
   // Miners, by row.
-  var ids = NameTable()
+  var ids: NameTable
   var rows: Column<MinerRow>
   var details: Column<MinerDetails>
   var freeRows: [UInt32] = []
-  var lists = ListPool()
+  var lists: ListPool
   var overrides = OverrideClock()
 
   // Slots.
@@ -29,6 +29,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   var blocks: Column<BlockRow>
   /// Who is online and open, block by block.
   var ready: Column<UInt64>
+  var sets: SetPool
   var vramTiers: SizeTiers
   var ramTiers: SizeTiers
   /// Bounds of a block together, for changes,
@@ -51,7 +52,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   var freeRegions: [Int] = []
   var regionRows: Column<RegionRow>
   var regionCapacity = 4
-  var categories = CategoryTable()
+  var categories: CategoryTable
   var grid = CapGrid(1_000...1_000_000_000_000)
   var hasOwnGrid = false
 
@@ -69,15 +70,20 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
     shares = Weights(
       cap: weights.cap / sum, price: weights.price / sum, latency: weights.latency / sum,
       trust: weights.trust / sum, load: weights.load / sum)
+    memory = BlockMemory()
     (rows, details) = (memory.rows, memory.details)
+    ids = NameTable(memory)
+    lists = ListPool(memory)
+    categories = CategoryTable(memory)
     blockCapacity = 4
     superblockCapacity = 4
     lines = memory.allocate(MinerLine.self, count: 64 * blockCapacity)
     priceBuckets = memory.allocate(UInt16.self, count: 64 * blockCapacity)
     blocks = memory.allocate(BlockRow.self, count: blockCapacity)
     ready = memory.allocate(UInt64.self, count: blockCapacity)
-    vramTiers = SizeTiers(SizeTiers.vramGB, memory, blockCapacity: blockCapacity)
-    ramTiers = SizeTiers(SizeTiers.ramGB, memory, blockCapacity: blockCapacity)
+    sets = SetPool(memory, blockCapacity: blockCapacity)
+    vramTiers = SizeTiers(SizeTiers.vramGB, &sets, memory)
+    ramTiers = SizeTiers(SizeTiers.ramGB, &sets, memory)
     bounds = memory.allocate(SIMD16<Float>.self, count: blockCapacity)
     laneBounds = memory.allocate(Float.self, count: 16 * blockCapacity)
     fences = memory.allocate(Float.self, count: blockCapacity)
@@ -87,7 +93,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
     priceCounts = memory.allocate(UInt32.self, count: Bucket.count)
     latencyCounts = memory.allocate(UInt32.self, count: Bucket.count)
     room = SearchRoom(
-      memory, blockCapacity: blockCapacity, superblockCapacity: superblockCapacity)
+      memory, &sets, blockCapacity: blockCapacity, superblockCapacity: superblockCapacity)
   }
 
   package func contains(_ id: MinerID) -> Bool { row(of: id) != nil }
@@ -120,7 +126,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
 
   /// The memory held, in bytes, without the strings.
   package var byteCount: Int {
-    memory.byteCount + ids.byteCount + lists.byteCount + categories.byteCount
+    memory.byteCount + categories.byteCount
   }
 }
 

@@ -52,11 +52,11 @@ extension SearchRoom {
     let top: Column<TopEntry>
   }
 
-  var addresses: Addresses {
+  func addresses(_ sets: SetPool) -> Addresses {
     Addresses(
       terms: terms, mustEnd: mustEnd, anyEnds: anyEnds, anyCount: anyCount,
       termCount: termCount, shareRange: shareRange, rareCapabilities: rareCapabilities,
-      rareCapabilityCount: rareCapabilityCount, rareMarks: self[.capabilitiesAny].marked,
+      rareCapabilityCount: rareCapabilityCount, rareMarks: sets[self[.capabilitiesAny].marked],
       holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds, stagedMasks: stagedMasks,
       stagedSieved: stagedSieved, top: top)
   }
@@ -69,7 +69,7 @@ extension BlockIndex {
   ) -> MatchAnswer {
     own()
     let ask = prepare(query, at: now, leaseTime: leaseTime)
-    let found = ask.isImpossible ? BlockSearch(ask, searchColumns, room.addresses) : search(ask)
+    let found = ask.isImpossible ? BlockSearch(ask, searchColumns, room.addresses(sets)) : search(ask)
     let isCounted = query.explainsFully || found.topCount == 0
     fetchTop(found.topCount)
     return MatchAnswer(
@@ -88,7 +88,7 @@ extension BlockIndex {
         settleLeases(ofSuperblock: superblock, at: ask.leaseTime)
       }
     }
-    var search = BlockSearch(ask, searchColumns, room.addresses)
+    var search = BlockSearch(ask, searchColumns, room.addresses(sets))
     if let rare {
       for block in room.groups[rare].touched { search.lookAtTouched(Int(block)) }
     } else {

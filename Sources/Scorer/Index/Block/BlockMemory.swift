@@ -1,59 +1,117 @@
 import Domain
 import Glibc
 
-/// A hand-made array's memory, of numbers only: all of it starts as zeros.
+/// A hand-made array's memory: all of it starts as zeros.
 typealias Column<Element> = UnsafeMutablePointer<Element>
 
-/// The memory of a block index, let go with it. Columns start at a cache line.
+/// The memory of a block index, let go with it. Columns start at a cache line. Large ones have
+/// addresses in reserve, so that they grow where they are: nothing is copied, nobody waits.
 final class BlockMemory {
-  private var held: [UnsafeMutableRawPointer: Int] = [:]
-  /// One row a miner that is or was held; all `rowCount` of them are initialised.
-  private(set) var rows = Column<MinerRow>.allocate(capacity: 0)
-  private(set) var details = Column<MinerDetails>.allocate(capacity: 0)
+  private struct Extent {
+    var byteCount: Int
+    /// 0: not mapped by itself.
+    var reservedByteCount = 0
+    /// Where the mapping starts.
+    var base: UnsafeMutableRawPointer?
+  }
+
+  private var held: [UnsafeMutableRawPointer: Extent] = [:]
+  /// One row a miner that is or was held, in both.
+  private(set) var rows: Column<MinerRow>
+  private(set) var details: Column<MinerDetails>
   private var rowCount = 0
   private var rowCapacity = 0
   fileprivate var spares: [RankTable] = []
 
   private static let largePageByteCount = 2 << 20
-  private static let largeByteCount = 8 << 20
+  private static let largeByteCount = 1 << 20
+  /// How much larger a large column can become where it is.
+  private static let reserve = 8
 
   /// What is allocated, in bytes.
   private(set) var byteCount = 0
 
+  init() {
+    rows = Column<MinerRow>.allocate(capacity: 0)
+    details = Column<MinerDetails>.allocate(capacity: 0)
+    rows = column(of: MinerRow.self, count: 1)
+    details = column(of: MinerDetails.self, count: 1)
+    rowCapacity = 1
+  }
+
   deinit {
     rows.deinitialize(count: rowCount)
-    rows.deallocate()
     details.deinitialize(count: rowCount)
-    details.deallocate()
-    for (pointer, _) in held { pointer.deallocate() }
+    for (pointer, extent) in held { release(pointer, extent) }
   }
 
   func allocate<Element: BitwiseCopyable>(
     _ type: Element.Type, count: Int
   ) -> Column<Element> {
-    let bytes = max(64, count * MemoryLayout<Element>.stride)
-    let isLarge = bytes >= Self.largeByteCount
-    let raw = UnsafeMutableRawPointer.allocate(
-      byteCount: bytes, alignment: isLarge ? Self.largePageByteCount : 64)
-    // Changes and searches jump about in these: without large pages each jump is two.
-    if isLarge { madvise(raw, bytes, MADV_HUGEPAGE) }
-    raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    held[raw] = bytes
-    byteCount += bytes
-    return raw.bindMemory(to: type, capacity: count)
+    column(of: type, count: count)
   }
 
-  func free<Element: BitwiseCopyable>(_ column: Column<Element>) {
+  private func column<Element>(of type: Element.Type, count: Int) -> Column<Element> {
+    allocate(byteCount: max(64, count * MemoryLayout<Element>.stride))
+      .bindMemory(to: type, capacity: count)
+  }
+
+  private func allocate(byteCount bytes: Int) -> UnsafeMutableRawPointer {
+    byteCount += bytes
+    if bytes >= Self.largeByteCount, let raw = map(bytes) { return raw }
+    let raw = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    raw.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
+    held[raw] = Extent(byteCount: bytes)
+    return raw
+  }
+
+  /// Changes and searches jump about in these: without large pages each jump is two.
+  private func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
+    let reserved = bytes * Self.reserve + Self.largePageByteCount
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    guard let base = mmap(nil, reserved, PROT_READ | PROT_WRITE, flags, -1, 0),
+      base != MAP_FAILED
+    else { return nil }
+    let raw = base.alignedUp(toMultipleOf: Self.largePageByteCount)
+    madvise(raw, reserved - Self.largePageByteCount, MADV_HUGEPAGE)
+    held[raw] = Extent(byteCount: bytes, reservedByteCount: reserved, base: base)
+    return raw
+  }
+
+  private func release(_ raw: UnsafeMutableRawPointer, _ extent: Extent) {
+    if let base = extent.base {
+      munmap(base, extent.reservedByteCount)
+    } else {
+      raw.deallocate()
+    }
+  }
+
+  func free<Element>(_ column: Column<Element>) {
     let raw = UnsafeMutableRawPointer(column)
-    byteCount -= held.removeValue(forKey: raw) ?? 0
-    raw.deallocate()
+    guard let extent = held.removeValue(forKey: raw) else { return }
+    byteCount -= extent.byteCount
+    release(raw, extent)
   }
 
   func grow<Element: BitwiseCopyable>(
     _ column: inout Column<Element>, from count: Int, to newCount: Int
   ) {
-    let larger = allocate(Element.self, count: newCount)
-    larger.update(from: column, count: count)
+    move(&column, from: count, to: newCount)
+  }
+
+  /// Values may be moved as bytes.
+  private func move<Element>(_ column: inout Column<Element>, from count: Int, to newCount: Int) {
+    let raw = UnsafeMutableRawPointer(column)
+    let bytes = newCount * MemoryLayout<Element>.stride
+    if let extent = held[raw],
+      bytes + Self.largePageByteCount <= extent.reservedByteCount
+    {
+      byteCount += bytes - extent.byteCount
+      held[raw]?.byteCount = bytes
+      return
+    }
+    let larger = self.column(of: Element.self, count: newCount)
+    larger.moveInitialize(from: column, count: count)
     free(column)
     column = larger
   }
@@ -61,23 +119,15 @@ final class BlockMemory {
   /// - Returns: the new row's place.
   func appendRow(_ row: MinerRow) -> Int {
     if rowCount == rowCapacity {
-      let newCapacity = max(64, rowCapacity + rowCapacity / 4)
-      move(&rows, to: newCapacity)
-      move(&details, to: newCapacity)
+      let newCapacity = rowCapacity + max(64, rowCapacity / 32)
+      move(&rows, from: rowCount, to: newCapacity)
+      move(&details, from: rowCount, to: newCapacity)
       rowCapacity = newCapacity
     }
     (rows + rowCount).initialize(to: row)
     (details + rowCount).initialize(to: MinerDetails())
     rowCount += 1
     return rowCount - 1
-  }
-
-  private func move<Element>(_ column: inout Column<Element>, to newCapacity: Int) {
-    let larger = Column<Element>.allocate(capacity: newCapacity)
-    larger.moveInitialize(from: column, count: rowCount)
-    column.deallocate()
-    column = larger
-    byteCount += (newCapacity - rowCapacity) * MemoryLayout<Element>.stride
   }
 }
 

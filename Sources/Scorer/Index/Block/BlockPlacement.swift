@@ -33,10 +33,9 @@ extension BlockIndex {
     let orders = regions.indices.map { order(ofRegion: $0) }
     let old = lines
     lines = memory.allocate(MinerLine.self, count: 64 * blockCapacity)
-    let count = blockCapacity
-    categories.forEachDense { $0.removeAll(blockCapacity: count) }
-    vramTiers.removeAll(blockCapacity: count)
-    ramTiers.removeAll(blockCapacity: count)
+    for number in categories.denseSets + vramTiers.sets + ramTiers.sets {
+      sets.removeAll(in: number)
+    }
     for number in regions.indices where regions[number] != nil { releaseSuperblocks(of: number) }
     for block in 0..<blockCount { clearBlock(block) }
     freeSuperblocks = Array(repeating: [], count: 7)
@@ -148,8 +147,8 @@ extension BlockIndex {
     let row = Int(line.row)
     lines[slot] = line
     rows[row].slot = UInt32(slot)
-    vramTiers.set(bit, in: block, for: line.vramGB)
-    ramTiers.set(bit, in: block, for: line.ramGB)
+    vramTiers.set(bit, in: block, for: line.vramGB, sets)
+    ramTiers.set(bit, in: block, for: line.ramGB, sets)
     priceBuckets[slot] = UInt16(line.priceBucket)
     blocks[block].occupied |= bit
     setOpenAndOnline(block, bit, line)
@@ -160,7 +159,7 @@ extension BlockIndex {
   func setWords(of row: Int, _ block: Int, _ bit: UInt64, to isHeld: Bool) {
     let held = details[row]
     func set(_ number: UInt32) {
-      categories[number].set?.set(bit, in: block, to: isHeld)
+      if let set = categories[number].set { sets[set].set(bit, in: block, to: isHeld) }
     }
     if held.lists != 0 {
       for place in lists.lists(held.lists).all { set(lists[place]) }

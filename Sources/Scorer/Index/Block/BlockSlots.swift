@@ -23,8 +23,8 @@ extension BlockIndex {
     empty.row = UInt32(row)
     lines[slot] = empty
     priceBuckets[slot] = 0
-    vramTiers.set(1 << UInt64(place), in: block, for: line.vramGB)
-    ramTiers.set(1 << UInt64(place), in: block, for: line.ramGB)
+    vramTiers.set(1 << UInt64(place), in: block, for: line.vramGB, sets)
+    ramTiers.set(1 << UInt64(place), in: block, for: line.ramGB, sets)
     replaceLine(slot, with: line)
   }
 
@@ -153,18 +153,15 @@ extension BlockIndex {
 
   mutating func growBlocks(to count: Int) {
     if count <= blockCapacity { return }
-    let (old, capacity) = (blockCapacity, max(count, blockCapacity + blockCapacity / 4))
+    let (old, capacity) = (blockCapacity, max(count, blockCapacity + blockCapacity / 16))
     memory.grow(&lines, from: 64 * old, to: 64 * capacity)
     memory.grow(&priceBuckets, from: 64 * old, to: 64 * capacity)
     memory.grow(&blocks, from: old, to: capacity)
     memory.grow(&ready, from: old, to: capacity)
     memory.grow(&bounds, from: old, to: capacity)
     memory.grow(&laneBounds, from: 16 * old, to: 16 * capacity)
-    vramTiers.grow(memory, from: old, to: capacity)
-    ramTiers.grow(memory, from: old, to: capacity)
     memory.grow(&fences, from: old, to: capacity)
-    let memory = memory
-    categories.forEachDense { $0.grow(memory, from: old, to: capacity) }
+    sets.growBlocks(to: capacity, memory)
     room.grow(memory, from: old, to: capacity)
     blockCapacity = capacity
   }
@@ -201,7 +198,7 @@ extension BlockIndex {
 
   private mutating func set(_ number: UInt32, _ row: Int, _ slot: Int, _ isHeld: Bool) {
     if let set = categories[number].set {
-      set.set(1 << UInt64(slot & 63), in: slot >> 6, to: isHeld)
+      sets[set].set(1 << UInt64(slot & 63), in: slot >> 6, to: isHeld)
       if isRare(categories[number].useCount) { makeRare(number) }
     } else if isHeld {
       // A miner may name a service twice.
@@ -217,10 +214,10 @@ extension BlockIndex {
   }
 
   private mutating func makeDense(_ number: UInt32) {
-    let set = SlotSet(memory, blockCapacity: blockCapacity)
+    let set = sets.take(memory)
     for row in categories[number].postings {
       let slot = Int(rows[Int(row)].slot)
-      set.insert(1 << UInt64(slot & 63), in: slot >> 6)
+      sets[set].insert(1 << UInt64(slot & 63), in: slot >> 6)
     }
     categories.makeDense(number, set)
   }
@@ -229,13 +226,13 @@ extension BlockIndex {
     guard let set = categories[number].set else { return }
     var postings: [UInt32] = []
     for block in 0..<blockCount {
-      var bits = set.words[block]
+      var bits = sets[set].words[block]
       while bits != 0 {
         postings.append(lines[block * 64 + bits.trailingZeroBitCount].row)
         bits &= bits &- 1
       }
     }
-    set.free(memory)
+    sets.release(set)
     categories.makeRare(number, postings)
   }
 }

@@ -11,8 +11,8 @@ struct Category {
   var kind: CategoryKind
   /// Uses; a number without any is free.
   var useCount = 0
-  /// Who has it; nil while the category is rare.
-  var set: SlotSet?
+  /// The number of the set of who has it; nil while the category is rare.
+  var set: UInt32?
   /// The rows of the miners that have it, in no order, while it is rare.
   var postings: [UInt32] = []
 }
@@ -20,9 +20,13 @@ struct Category {
 /// All categories by number, for as long as some miner has them.
 struct CategoryTable {
   private(set) var all: ContiguousArray<Category> = []
-  private var names = CategoryKind.allCases.map { _ in NameTable() }
+  private var names: [NameTable]
   private var free: [UInt32] = []
   private(set) var denseCount = 0
+
+  init(_ memory: BlockMemory) {
+    names = CategoryKind.allCases.map { _ in NameTable(memory) }
+  }
 
   func number(of name: String, _ kind: CategoryKind) -> UInt32? {
     let table = names[Int(kind.rawValue)]
@@ -36,7 +40,7 @@ struct CategoryTable {
     _modify { yield &all[Int(number)] }
   }
 
-  mutating func retain(_ name: String, _ kind: CategoryKind) -> UInt32 {
+  mutating func retain(_ name: String, _ kind: CategoryKind, _ memory: BlockMemory) -> UInt32 {
     let hash = names[Int(kind.rawValue)].hash(name)
     let found = names[Int(kind.rawValue)].find(hash) { ExactText(all[$0].name) == ExactText(name) }
     if let found {
@@ -53,12 +57,12 @@ struct CategoryTable {
       all.append(category)
     }
     let hashing = names[Int(kind.rawValue)].hashing
-    names[Int(kind.rawValue)].insert(hash, Int(number)) { hashing.hash(all[$0].name) }
+    names[Int(kind.rawValue)].insert(hash, Int(number), memory) { hashing.hash(all[$0].name) }
     return number
   }
 
   /// - Returns: a set that nobody needs any more.
-  mutating func release(_ number: UInt32) -> SlotSet? {
+  mutating func release(_ number: UInt32) -> UInt32? {
     let place = Int(number)
     all[place].useCount -= 1
     if all[place].useCount > 0 { return nil }
@@ -73,7 +77,7 @@ struct CategoryTable {
     return category.set
   }
 
-  mutating func makeDense(_ number: UInt32, _ set: SlotSet) {
+  mutating func makeDense(_ number: UInt32, _ set: UInt32) {
     all[Int(number)].set = set
     all[Int(number)].postings = []
     denseCount += 1
@@ -85,12 +89,10 @@ struct CategoryTable {
     denseCount -= 1
   }
 
-  mutating func forEachDense(_ body: (inout SlotSet) -> Void) {
-    for place in all.indices where all[place].set != nil { body(&all[place].set!) }
-  }
+  var denseSets: [UInt32] { all.compactMap(\.set) }
 
   var byteCount: Int {
-    all.capacity * MemoryLayout<Category>.stride + names.reduce(0) { $0 + $1.byteCount }
+    all.capacity * MemoryLayout<Category>.stride
       + all.reduce(0) { $0 + $1.postings.capacity * 4 }
   }
 }

@@ -2,12 +2,13 @@
 /// whoever holds them.
 struct NameTable {
   /// The hash's upper half, then the number plus one; 0 is free.
-  private var cells: [UInt64] = Array(repeating: 0, count: 16)
+  private var cells: Column<UInt64>
+  private var cellCount = 16
   private(set) var count = 0
   /// A value of its own, so that what rehashes needn't hold the table.
   let hashing = NameHashing()
 
-  var byteCount: Int { cells.capacity * 8 }
+  init(_ memory: BlockMemory) { cells = memory.allocate(UInt64.self, count: cellCount) }
 
   @inline(__always)
   func hash(_ name: String) -> UInt64 { hashing.hash(name) }
@@ -15,45 +16,44 @@ struct NameTable {
   /// The number for which `isIt` says yes, among those with this hash.
   @inline(__always)
   func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
-    cells.withUnsafeBufferPointer { cells in
-      let mask = cells.count - 1
-      var place = Int(truncatingIfNeeded: hash) & mask
-      while true {
-        let cell = cells[place]
-        if cell == 0 { return nil }
-        if cell >> 32 == hash >> 32 {
-          let number = Int(cell & 0xFFFF_FFFF) - 1
-          if isIt(number) { return number }
-        }
-        place = (place + 1) & mask
+    let mask = cellCount - 1
+    var place = Int(truncatingIfNeeded: hash) & mask
+    while true {
+      let cell = cells[place]
+      if cell == 0 { return nil }
+      if cell >> 32 == hash >> 32 {
+        let number = Int(cell & 0xFFFF_FFFF) - 1
+        if isIt(number) { return number }
       }
+      place = (place + 1) & mask
     }
   }
 
   /// Where the search for a hash begins.
   @inline(__always)
   func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> {
-    cells.withUnsafeBufferPointer {
-      $0.baseAddress! + (Int(truncatingIfNeeded: hash) & (cells.count - 1))
-    }
+    UnsafePointer(cells + (Int(truncatingIfNeeded: hash) & (cellCount - 1)))
   }
 
   /// Takes in a name that isn't there. `hashOf` is asked when the table grows.
-  mutating func insert(_ hash: UInt64, _ number: Int, hashOf: (Int) -> UInt64) {
-    if (count + 1) * 4 > cells.count * 3 {
-      let old = cells
-      cells = Array(repeating: 0, count: old.count * 2)
-      for cell in old where cell != 0 {
-        let number = Int(cell & 0xFFFF_FFFF) - 1
-        put(hashOf(number), cell)
+  mutating func insert(
+    _ hash: UInt64, _ number: Int, _ memory: BlockMemory, hashOf: (Int) -> UInt64
+  ) {
+    if (count + 1) * 4 > cellCount * 3 {
+      let (old, oldCount) = (cells, cellCount)
+      cellCount *= 2
+      cells = memory.allocate(UInt64.self, count: cellCount)
+      for place in 0..<oldCount where old[place] != 0 {
+        put(hashOf(Int(old[place] & 0xFFFF_FFFF) - 1), old[place])
       }
+      memory.free(old)
     }
     put(hash, (hash & ~0xFFFF_FFFF) | UInt64(number + 1))
     count += 1
   }
 
-  private mutating func put(_ hash: UInt64, _ cell: UInt64) {
-    let mask = cells.count - 1
+  private func put(_ hash: UInt64, _ cell: UInt64) {
+    let mask = cellCount - 1
     var place = Int(truncatingIfNeeded: hash) & mask
     while cells[place] != 0 { place = (place + 1) & mask }
     cells[place] = cell
@@ -61,7 +61,7 @@ struct NameTable {
 
   /// Lets go of a number, and moves up those that had to go past it.
   mutating func remove(_ hash: UInt64, _ number: Int, hashOf: (Int) -> UInt64) {
-    let mask = cells.count - 1
+    let mask = cellCount - 1
     var hole = Int(truncatingIfNeeded: hash) & mask
     while cells[hole] & 0xFFFF_FFFF != UInt64(number + 1) { hole = (hole + 1) & mask }
     cells[hole] = 0

@@ -8,8 +8,8 @@ struct AskedGroup {
   var isAsked = false
   /// Nobody can have it: what is asked (all of it, for an any) is unknown.
   var isImpossible = false
-  /// Miners that meet the group by its rare ones; empty between requests.
-  var marked: SlotSet
+  /// The number of a set: miners that meet the group by its rare ones; empty between requests.
+  let marked: UInt32
   /// The blocks in which somebody is marked.
   var touched: [UInt32] = []
 
@@ -58,10 +58,10 @@ struct SearchRoom {
   private(set) var stagedSieved: Column<UInt64>
   let top: Column<TopEntry>
 
-  init(_ memory: BlockMemory, blockCapacity: Int, superblockCapacity: Int) {
-    groups = Group.allCases.map { _ in
-      AskedGroup(marked: SlotSet(memory, blockCapacity: blockCapacity))
-    }
+  init(
+    _ memory: BlockMemory, _ sets: inout SetPool, blockCapacity: Int, superblockCapacity: Int
+  ) {
+    groups = Group.allCases.map { _ in AskedGroup(marked: sets.take(memory)) }
     holes = memory.allocate(UInt64.self, count: blockCapacity)
     terms = memory.allocate(SlotSet.self, count: termCapacity)
     anyEnds = memory.allocate(Int.self, count: Group.allCases.count)
@@ -74,7 +74,6 @@ struct SearchRoom {
   }
 
   mutating func grow(_ memory: BlockMemory, from old: Int, to capacity: Int) {
-    for group in groups.indices { groups[group].marked.grow(memory, from: old, to: capacity) }
     memory.grow(&holes, from: old, to: capacity)
   }
 
@@ -100,9 +99,10 @@ struct SearchRoom {
   }
 
   /// Wipes out all that the last request left.
-  mutating func clear() {
+  mutating func clear(_ sets: SetPool) {
     for group in groups.indices where groups[group].isAsked {
-      for block in groups[group].touched { groups[group].marked.remove(.max, in: Int(block)) }
+      let marked = sets[groups[group].marked]
+      for block in groups[group].touched { marked.remove(.max, in: Int(block)) }
       groups[group].touched.removeAll(keepingCapacity: true)
       groups[group].dense.removeAll(keepingCapacity: true)
       groups[group].rare.removeAll(keepingCapacity: true)

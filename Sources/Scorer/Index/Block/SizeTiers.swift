@@ -5,24 +5,17 @@ struct SizeTiers {
   static let ramGB: [Double] = [8, 16, 32, 64, 128, 256, 512, 1_024]
 
   let sizes: [Double]
-  private(set) var sets: [SlotSet]
+  /// By number in the pool.
+  let sets: [UInt32]
 
-  init(_ sizes: [Double], _ memory: BlockMemory, blockCapacity: Int) {
+  init(_ sizes: [Double], _ pool: inout SetPool, _ memory: BlockMemory) {
     self.sizes = sizes
-    sets = sizes.map { _ in SlotSet(memory, blockCapacity: blockCapacity) }
-  }
-
-  mutating func grow(_ memory: BlockMemory, from old: Int, to capacity: Int) {
-    for tier in sets.indices { sets[tier].grow(memory, from: old, to: capacity) }
+    sets = sizes.map { _ in pool.take(memory) }
   }
 
   /// Writes one miner's bit into every tier.
-  func set(_ bit: UInt64, in block: Int, for size: Double) {
-    for tier in sizes.indices { sets[tier].set(bit, in: block, to: size >= sizes[tier]) }
-  }
-
-  func removeAll(blockCapacity: Int) {
-    for set in sets { set.removeAll(blockCapacity: blockCapacity) }
+  func set(_ bit: UInt64, in block: Int, for size: Double, _ pool: SetPool) {
+    for tier in sizes.indices { pool[sets[tier]].set(bit, in: block, to: size >= sizes[tier]) }
   }
 
   /// The highest tier that all are in who have `least`; nil below the lowest.
