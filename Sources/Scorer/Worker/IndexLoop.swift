@@ -110,6 +110,8 @@ struct IndexLoop<Index: MinerIndex> {
 
   private mutating func snapshotLoaded(_ generation: Int, upTo id: StreamID) {
     let wasReady = progress.isReady
+    // A large fleet's first order takes its time: before anybody can ask.
+    if !wasReady { refresh() }
     progress.snapshotLoaded(generation: generation, upTo: id)
     nextTick = 0
     guard progress.isReady && !wasReady else { return }
@@ -120,11 +122,15 @@ struct IndexLoop<Index: MinerIndex> {
   private mutating func tick(now: Int64) {
     if nextTick <= now {
       nextTick = now + Self.tickMicroseconds
-      registry.tick(at: .now, leaseTime: leases.leaseTime(at: .now))
-      statistics = registry.statistics
+      refresh()
       logAuditDifference(now: now)
     }
     dealers.tick(now: now) { (beat(), progress.applied) }
+  }
+
+  private mutating func refresh() {
+    registry.tick(at: .now, leaseTime: leases.leaseTime(at: .now))
+    statistics = registry.statistics
   }
 
   private func beat() -> Beat {

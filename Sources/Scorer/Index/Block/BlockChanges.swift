@@ -113,8 +113,7 @@ extension BlockIndex {
       row = memory.appendRow(new)
       (rows, details) = (memory.rows, memory.details)
     }
-    let hashing = ids.hashing
-    ids.insert(hashing.hash(record.id.text), row, memory) { hashing.hash(rows[$0].id.text) }
+    ids.insert(ids.hash(record.id.text), row, memory)
     var line = MinerLine()
     line.row = UInt32(row)
     takeSlot(row, line, record.profile.region)
@@ -195,8 +194,7 @@ extension BlockIndex {
       trust: MinerTrust(
         score: lines[slot].trust, good: old.good, bad: old.bad, version: old.trustVersion),
       status: rows[row].live.patch)
-    let hashing = ids.hashing
-    ids.remove(hashing.hash(id.text), row) { hashing.hash(rows[$0].id.text) }
+    ids.remove(ids.hash(id.text), row)
     setCategories(of: row, to: false)
     release(old)
     overrides.set(nil, for: UInt32(row))
@@ -259,4 +257,3 @@ extension BlockIndex {
       })
   }
 }
-

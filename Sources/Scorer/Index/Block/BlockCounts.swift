@@ -69,7 +69,8 @@ extension BlockIndex {
       if !groups[group.rawValue].isAsked { return .max }
       if groups[group.rawValue].isImpossible { return 0 }
       let start =
-        groups[group.rawValue].rare.isEmpty ? UInt64.max : sets[groups[group.rawValue].marked].words[block]
+        groups[group.rawValue].rare.isEmpty
+        ? UInt64.max : sets[groups[group.rawValue].marked].words[block]
       return groups[group.rawValue].dense.reduce(start) { $0 & $1.words[block] }
     }
   }

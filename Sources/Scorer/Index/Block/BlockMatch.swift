@@ -57,7 +57,8 @@ extension SearchRoom {
       terms: terms, mustEnd: mustEnd, anyEnds: anyEnds, anyCount: anyCount,
       termCount: termCount, shareRange: shareRange, rareCapabilities: rareCapabilities,
       rareCapabilityCount: rareCapabilityCount, rareMarks: sets[self[.capabilitiesAny].marked],
-      holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds, stagedMasks: stagedMasks,
+      holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds,
+      stagedMasks: stagedMasks,
       stagedSieved: stagedSieved, top: top)
   }
 }
@@ -69,7 +70,8 @@ extension BlockIndex {
   ) -> MatchAnswer {
     own()
     let ask = prepare(query, at: now, leaseTime: leaseTime)
-    let found = ask.isImpossible ? BlockSearch(ask, searchColumns, room.addresses(sets)) : search(ask)
+    let found =
+      ask.isImpossible ? BlockSearch(ask, searchColumns, room.addresses(sets)) : search(ask)
     let isCounted = query.explainsFully || found.topCount == 0
     fetchTop(found.topCount)
     return MatchAnswer(

@@ -56,8 +56,7 @@ struct CategoryTable {
       number = UInt32(all.count)
       all.append(category)
     }
-    let hashing = names[Int(kind.rawValue)].hashing
-    names[Int(kind.rawValue)].insert(hash, Int(number), memory) { hashing.hash(all[$0].name) }
+    names[Int(kind.rawValue)].insert(hash, Int(number), memory)
     return number
   }
 
@@ -67,10 +66,8 @@ struct CategoryTable {
     all[place].useCount -= 1
     if all[place].useCount > 0 { return nil }
     let category = all[place]
-    let hashing = names[Int(category.kind.rawValue)].hashing
-    names[Int(category.kind.rawValue)].remove(hashing.hash(category.name), place) {
-      hashing.hash(all[$0].name)
-    }
+    let table = Int(category.kind.rawValue)
+    names[table].remove(names[table].hash(category.name), place)
     all[place] = Category(name: "", kind: category.kind)
     free.append(number)
     if category.set != nil { denseCount -= 1 }

@@ -1,12 +1,12 @@
 /// Finds numbers by name: open addressing over the names' hashes. The names themselves stay with
 /// whoever holds them.
 struct NameTable {
-  /// The hash's upper half, then the number plus one; 0 is free.
+  /// The hash's upper half, which also says where the search begins, then the number plus one; 0
+  /// is free.
   private var cells: Column<UInt64>
   private var cellCount = 16
   private(set) var count = 0
-  /// A value of its own, so that what rehashes needn't hold the table.
-  let hashing = NameHashing()
+  private let hashing = NameHashing()
 
   init(_ memory: BlockMemory) { cells = memory.allocate(UInt64.self, count: cellCount) }
 
@@ -16,8 +16,7 @@ struct NameTable {
   /// The number for which `isIt` says yes, among those with this hash.
   @inline(__always)
   func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
-    let mask = cellCount - 1
-    var place = Int(truncatingIfNeeded: hash) & mask
+    var place = home(hash)
     while true {
       let cell = cells[place]
       if cell == 0 { return nil }
@@ -25,57 +24,59 @@ struct NameTable {
         let number = Int(cell & 0xFFFF_FFFF) - 1
         if isIt(number) { return number }
       }
-      place = (place + 1) & mask
+      place = next(place)
     }
   }
 
   /// Where the search for a hash begins.
   @inline(__always)
-  func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> {
-    UnsafePointer(cells + (Int(truncatingIfNeeded: hash) & (cellCount - 1)))
-  }
+  func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> { UnsafePointer(cells + home(hash)) }
 
-  /// Takes in a name that isn't there. `hashOf` is asked when the table grows.
-  mutating func insert(
-    _ hash: UInt64, _ number: Int, _ memory: BlockMemory, hashOf: (Int) -> UInt64
-  ) {
+  @inline(__always)
+  private func home(_ hash: UInt64) -> Int { Int(((hash >> 32) &* UInt64(cellCount)) >> 32) }
+
+  @inline(__always)
+  private func next(_ place: Int) -> Int { place + 1 == cellCount ? 0 : place + 1 }
+
+  /// Takes in a name that isn't there.
+  mutating func insert(_ hash: UInt64, _ number: Int, _ memory: BlockMemory) {
     if (count + 1) * 4 > cellCount * 3 {
       let (old, oldCount) = (cells, cellCount)
       cellCount *= 2
       cells = memory.allocate(UInt64.self, count: cellCount)
-      for place in 0..<oldCount where old[place] != 0 {
-        put(hashOf(Int(old[place] & 0xFFFF_FFFF) - 1), old[place])
-      }
+      for place in 0..<oldCount where old[place] != 0 { put(old[place]) }
       memory.free(old)
     }
-    put(hash, (hash & ~0xFFFF_FFFF) | UInt64(number + 1))
+    put((hash & ~0xFFFF_FFFF) | UInt64(number + 1))
     count += 1
   }
 
-  private func put(_ hash: UInt64, _ cell: UInt64) {
-    let mask = cellCount - 1
-    var place = Int(truncatingIfNeeded: hash) & mask
-    while cells[place] != 0 { place = (place + 1) & mask }
+  private func put(_ cell: UInt64) {
+    var place = home(cell)
+    while cells[place] != 0 { place = next(place) }
     cells[place] = cell
   }
 
   /// Lets go of a number, and moves up those that had to go past it.
-  mutating func remove(_ hash: UInt64, _ number: Int, hashOf: (Int) -> UInt64) {
-    let mask = cellCount - 1
-    var hole = Int(truncatingIfNeeded: hash) & mask
-    while cells[hole] & 0xFFFF_FFFF != UInt64(number + 1) { hole = (hole + 1) & mask }
+  mutating func remove(_ hash: UInt64, _ number: Int) {
+    var hole = home(hash)
+    while cells[hole] & 0xFFFF_FFFF != UInt64(number + 1) { hole = next(hole) }
     cells[hole] = 0
     count -= 1
-    var place = (hole + 1) & mask
+    var place = next(hole)
     while cells[place] != 0 {
-      let home = Int(truncatingIfNeeded: hashOf(Int(cells[place] & 0xFFFF_FFFF) - 1)) & mask
-      if (place - home) & mask >= (place - hole) & mask {
+      let home = home(cells[place])
+      if distance(from: home, to: place) >= distance(from: hole, to: place) {
         cells[hole] = cells[place]
         cells[place] = 0
         hole = place
       }
-      place = (place + 1) & mask
+      place = next(place)
     }
+  }
+
+  private func distance(from start: Int, to end: Int) -> Int {
+    end >= start ? end - start : end - start + cellCount
   }
 }
 
