@@ -99,6 +99,12 @@ let package = Package(
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
     // Gateway.
+    .target(
+      name: "CPages", path: "Sources/Gateway/Pages",
+      exclude: [
+        "card.js", "charts.js", "docs.html", "icon.svg", "operator.js", "page.css", "page.js",
+        "pool.html", "pool.js", "render_docs.py", "services.html", "services.js",
+      ], cSettings: [.treatAllWarnings(as: .error)]),
     library("GatewayAPI", path: "Sources/Gateway/API", ["Domain", "JSON"]),
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
@@ -110,12 +116,12 @@ let package = Package(
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging",
+        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging",
         "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
         crypto, hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "Policy", "ScorerClient", "OnePort"],
+      exclude: ["API", "Policy", "ScorerClient", "OnePort", "Pages"],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -175,5 +181,6 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
-  ]
+  ],
+  cLanguageStandard: .c2x
 )

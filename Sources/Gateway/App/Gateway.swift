@@ -23,4 +23,6 @@ struct Gateway: Sendable {
   let connections: ConnectionTable
   let health: HealthMonitor
   let metrics: GatewayMetrics
+  let overview: PostgresOverview
+  let watch: PoolWatch
 }

@@ -92,6 +92,27 @@ struct GatewayMetrics: Sendable {
     registry.counter(.registrations, [("created", String(created))]).increment()
   }
 
+  func limitHit(_ limit: String) { registry.counter(.limitHits, [("limit", limit)]).increment() }
+
+  /// What the pool's page shows of all this, since the start.
+  struct Totals: Sendable {
+    var heartbeats: Int
+    /// Answered, with candidates or without.
+    var matches: Int
+    var failures: Int
+    /// One a bucket of `Metric.matchLatency`, and one for what is slower.
+    var latencyCounts: [UInt64]
+    /// One a `RejectionReason`, in its order.
+    var rejections: [Int]
+  }
+
+  func totals() -> Totals {
+    Totals(
+      heartbeats: Int(httpHeartbeats.value + webSocketHeartbeats.value),
+      matches: Int(matched.value + empty.value), failures: Int(failures.value),
+      latencyCounts: matchLatency.counts, rejections: rejections.map { Int($0.value) })
+  }
+
   /// Sets what is cheaper to ask for at a scrape than to keep up.
   func observe(scorers: ScorerClient, writer: ChangeWriter, connections: ConnectionTable) {
     registry.onRender { [registry] in

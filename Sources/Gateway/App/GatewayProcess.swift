@@ -44,7 +44,7 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          sweeper, follower, gateway.scorers, gateway.health, server(gateway),
+          sweeper, follower, gateway.scorers, gateway.health, gateway.watch, server(gateway),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
@@ -69,6 +69,9 @@ struct GatewayProcess {
     ProcessMetrics.install(in: registry, process: "poolhub-gateway", version: Version.current)
     let metrics = GatewayMetrics(registry: registry)
     metrics.observe(scorers: scorers, writer: writer, connections: connections)
+    let health = HealthMonitor(
+      pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger)
+    let overview = PostgresOverview(pool: pool)
     return Gateway(
       settings: settings, logger: logger,
       callers: Callers(
@@ -80,10 +83,11 @@ struct GatewayProcess {
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
       writer: writer, scorers: scorers, acknowledged: AcknowledgedChanges(),
-      connections: connections,
-      health: HealthMonitor(
-        pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger),
-      metrics: metrics)
+      connections: connections, health: health, metrics: metrics, overview: overview,
+      watch: PoolWatch(
+        gatewayID: settings.gatewayID, scorers: scorers, connections: connections,
+        health: health, metrics: metrics, overview: overview, liveStatus: liveStatus,
+        logger: logger))
   }
 
   private func server(_ gateway: Gateway) -> some Service {
@@ -92,6 +96,8 @@ struct GatewayProcess {
     MatchRoutes(gateway: gateway).add(to: &routes)
     OperatorRoutes(gateway: gateway).add(to: &routes)
     OperationsRoutes(gateway: gateway).add(to: &routes)
+    PoolRoutes(gateway: gateway).add(to: &routes)
+    PageRoutes().add(to: &routes)
     let router = Router(context: GatewayContext.self)
     router.add(
       middleware: RequestEnvelope(paths: routes.paths, metrics: gateway.metrics, logger: logger))
