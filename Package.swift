@@ -100,6 +100,9 @@ let package = Package(
 
     // Gateway.
     library("GatewayAPI", path: "Sources/Gateway/API", ["Domain", "JSON"]),
+    library(
+      "GatewayServices", path: "Sources/Gateway/Services",
+      ["Domain", "GatewayAPI", "JSON", "Postgres"]),
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
@@ -110,12 +113,12 @@ let package = Package(
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging",
-        "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
+        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON",
+        "Messaging", "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
         crypto, hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "Policy", "ScorerClient", "OnePort"],
+      exclude: ["API", "Policy", "Services", "ScorerClient", "OnePort"],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -154,8 +157,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads",
-        "Wire", lifecycle, log,
+        "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "Postgres",
+        "ScorerClient", "Threads", "Wire", lifecycle, log,
       ]),
     tests(
       "OnePortTests",
