@@ -106,6 +106,9 @@ let package = Package(
         "pool.html", "pool.js", "render_docs.py", "services.html", "services.js",
       ], cSettings: [.treatAllWarnings(as: .error)]),
     library("GatewayAPI", path: "Sources/Gateway/API", ["Domain", "JSON"]),
+    library(
+      "GatewayServices", path: "Sources/Gateway/Services",
+      ["Domain", "GatewayAPI", "JSON", "Postgres"]),
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
@@ -116,12 +119,13 @@ let package = Package(
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging",
-        "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
-        crypto, hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
+        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy",
+        "GatewayServices", "JSON", "Messaging", "OnePort", "Postgres", "Redis", "Settings",
+        "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle, log, metrics,
+        nioCore, nioHTTP1, nioPosix, nioWebSocket,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "Policy", "ScorerClient", "OnePort", "Pages"],
+      exclude: ["API", "Policy", "Services", "ScorerClient", "OnePort", "Pages"],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -160,8 +164,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads",
-        "Wire", lifecycle, log,
+        "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "Postgres",
+        "ScorerClient", "Threads", "Wire", lifecycle, log,
       ]),
     tests(
       "OnePortTests",

@@ -1,6 +1,7 @@
 import Changes
 import Domain
 import GatewayPolicy
+import GatewayServices
 import Logging
 import Postgres
 import Redis
@@ -15,6 +16,8 @@ struct Gateway: Sendable {
   let tokens: SessionTokens
   let revocations: Revocations
   let miners: PostgresMinerStore
+  let services: PostgresServiceStore
+  let catalogue: ServiceCatalogue
   let liveStatus: RedisLiveStatusStore
   let revocationStore: RedisRevocationStore
   let writer: ChangeWriter

@@ -1,6 +1,7 @@
 import Changes
 import Domain
 import GatewayPolicy
+import GatewayServices
 import Hummingbird
 import Logging
 import Metrics
@@ -14,10 +15,12 @@ import Telemetry
 /// Wires a gateway together from its settings.
 struct GatewayProcess {
   private let settings: GatewaySettings
+  private let catalogue: ServiceCatalogue
   private let logger: Logger
 
-  init(settings: GatewaySettings, logger: Logger) {
+  init(settings: GatewaySettings, catalogue: ServiceCatalogue, logger: Logger) {
     self.settings = settings
+    self.catalogue = catalogue
     self.logger = logger
   }
 
@@ -79,6 +82,7 @@ struct GatewayProcess {
         administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
         revocations: revocations, apiKeys: apiKeys),
       tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
+      services: PostgresServiceStore(pool: pool), catalogue: catalogue,
       liveStatus: liveStatus,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
@@ -94,6 +98,7 @@ struct GatewayProcess {
     var routes = RouteList()
     MinerRoutes(gateway: gateway).add(to: &routes)
     MatchRoutes(gateway: gateway).add(to: &routes)
+    ServiceRoutes(gateway: gateway).add(to: &routes)
     OperatorRoutes(gateway: gateway).add(to: &routes)
     OperationsRoutes(gateway: gateway).add(to: &routes)
     PoolRoutes(gateway: gateway).add(to: &routes)

@@ -2,6 +2,7 @@ import Domain
 import Foundation
 import GatewayAPI
 import GatewayPolicy
+import GatewayServices
 import HTTPTypes
 import Hummingbird
 import JSON
@@ -81,18 +82,22 @@ struct PoolRoutes {
     else { throw Problem(.unknownMiner, "this miner is not registered") }
     let live = try await gateway.liveStatus.statuses(of: [id])[id]
     let feedback = try await gateway.overview.feedback(on: id, limit: Self.feedbackLimit)
+    let services = try await gateway.services.list(id)
     let status = MinerStatus(
       record: held.record, trust: held.trust, live: live, createdAt: held.createdAt)
-    return .json(Self.body(status, feedback))
+    return .json(Self.body(status, services, feedback))
   }
 
   private static func body(
-    _ status: MinerStatus, _ feedback: [PostgresOverview.CountedFeedback]
+    _ status: MinerStatus, _ services: [StoredService],
+    _ feedback: [PostgresOverview.CountedFeedback]
   ) -> [UInt8] {
     var json = JSONWriter(capacity: 4_096)
     json.object { json in
       json.field(named: "miner") { status.write(to: &$0, at: .now) }
-      json.arrayField("services") { _ in }
+      json.arrayField("services") { json in
+        for service in services { ServiceAnswer.write(service.type, service, to: &json) }
+      }
       json.arrayField("feedback") { json in
         for report in feedback {
           json.object { json in

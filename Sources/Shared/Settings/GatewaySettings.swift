@@ -38,6 +38,8 @@ package struct GatewaySettings: Sendable {
   package var signingKeys: [SigningKey]
   /// POOLHUB_REGISTRATION=open|keyed
   package var registration: Registration
+  /// POOLHUB_SERVICES_FILE: types of service beside the built-in ones; nil: none.
+  package var servicesFile: String?
   /// POOLHUB_SESSION_TTL_SEC=3600
   package var sessionSeconds: Int
   /// POOLHUB_HEARTBEATS_PER_SEC=20000: beyond this the fleet is told to speak less often.
@@ -60,6 +62,7 @@ package struct GatewaySettings: Sendable {
     adminSecret = try reader.secret("POOLHUB_ADMIN_SECRET")
     signingKeys = try reader.signingKeys("POOLHUB_SESSION_SIGNING_KEYS")
     registration = try reader.choice("POOLHUB_REGISTRATION", default: Registration.open)
+    servicesFile = reader.text("POOLHUB_SERVICES_FILE")
     sessionSeconds = try reader.integer(
       "POOLHUB_SESSION_TTL_SEC", default: 3_600, in: 1...2_592_000)
     heartbeatsPerSecond = try reader.integer(
