@@ -88,7 +88,7 @@ export class ServiceCard {
     const isList = kind === 'texts' || name === 'capabilities';
     const isNumber = ['integer', 'number', 'any'].includes(kind) || name === 'max_concurrent' || name.startsWith('pricing.');
     this.fields.set(name, {
-      said, marked: [input],
+      title, said, marked: [input],
       read: () => (isList ? list(input.value) : isNumber ? number(input.value) : input.value.trim() || undefined),
       write: (value) => { input.value = isList ? (value ?? []).join(', ') : shown(value); },
     });
@@ -101,7 +101,7 @@ export class ServiceCard {
     const input = el('input', { type: 'checkbox', id, 'aria-describedby': `${id}-said` });
     const said = el('div', { id: `${id}-said`, 'aria-live': 'polite' });
     this.fields.set(name, {
-      said, marked: [input], read: () => input.checked, write: (value) => { input.checked = value === true; },
+      title, said, marked: [input], read: () => input.checked, write: (value) => { input.checked = value === true; },
     });
     return el('div', {}, el('label', { className: 'check', for: id }, input, title), said);
   }
@@ -114,7 +114,7 @@ export class ServiceCard {
     const said = el('div', { id: `${id}-said`, 'aria-live': 'polite' });
     const names = new Set(known.map((model) => model.name));
     this.fields.set(name, {
-      said, marked: [others],
+      title, said, marked: [others],
       read: () => [...boxes.filter((box) => box.checked).map((box) => box.value), ...list(others.value)],
       write: (value) => {
         const chosen = Array.isArray(value) ? value : [];
@@ -220,7 +220,8 @@ export class ServiceCard {
   #say(name, text, kind) {
     const field = this.fields.get((name ?? '').replace(/\[\d+\]$/, ''));
     if (!field) return false;
-    field.said.append(el('p', { className: kind }, text));
+    // The hub names fields as programs do; here they are called what stands above them.
+    field.said.append(el('p', { className: kind }, text.startsWith(`${name} `) ? field.title + text.slice(name.length) : text));
     if (kind === 'problem') for (const input of field.marked) input.setAttribute('aria-invalid', 'true');
     return true;
   }

@@ -3,7 +3,7 @@
 import { amount, ask, byID, el, milliseconds, moment, price, setText, trouble } from './page.js';
 import { bars, lines, stack } from './charts.js';
 
-const PAGE = 50;
+const PAGE = 25;
 const LOOK_MILLISECONDS = 2_000;
 
 let secret = null;
@@ -186,13 +186,14 @@ function stateOf(miner) {
 
 function minerButton(id) {
   const button = el('button', { type: 'button', className: 'plain' }, id);
-  button.addEventListener('click', () => openMiner(id));
+  button.addEventListener('click', () => { opener = button; openMiner(id); });
   return button;
 }
 
 // One miner. What it does over time is what this page has seen of it.
 
 let shown = null;
+let opener = null;
 let timer;
 let seen = [];
 
@@ -214,7 +215,7 @@ function closeMiner() {
 }
 byID('miner-close').addEventListener('click', () => {
   closeMiner();
-  byID('m-q').focus();
+  (opener?.isConnected ? opener : byID('m-q')).focus();
 });
 
 async function lookAtMiner() {

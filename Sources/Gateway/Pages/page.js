@@ -68,7 +68,7 @@ export function amount(value) {
 export function milliseconds(value) {
   if (value === null || value === undefined) return '–';
   if (value >= 1000) return `${threeDigits.format(value / 1000)} s`;
-  return value < 1 ? `${whole.format(value * 1000)} µs` : `${threeDigits.format(value)} ms`;
+  return value > 0 && value < 1 ? `${whole.format(value * 1000)} µs` : `${threeDigits.format(value)} ms`;
 }
 
 /** Tokens: as many digits as tell prices apart. */
