@@ -93,7 +93,7 @@ export class ServiceCard {
       write: (value) => { input.value = isList ? (value ?? []).join(', ') : shown(value); },
     });
     return el('div', {},
-      el('label', { for: id }, title, unit ? el('span', { className: 'unit' }, `, ${unit}`) : ''), input, said);
+      el('label', { for: id }, title, unit ? el('span', { className: 'unit' }, `, ${together(unit)}`) : ''), input, said);
   }
 
   #bool(name, title) {
@@ -316,6 +316,9 @@ function valueAt(service, name) {
 }
 
 const isNothing = (value) => value === undefined || value === false || (Array.isArray(value) && value.length === 0);
+
+/** A short last word stays on the line of the one before it. */
+const together = (text) => text.replace(/ (?=\S{1,3}$)/, '\u00a0');
 
 const list = (text) => text.split(',').map((word) => word.trim()).filter((word) => word !== '');
 
