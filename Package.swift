@@ -103,6 +103,9 @@ let package = Package(
     library(
       "GatewayServices", path: "Sources/Gateway/Services",
       ["Domain", "GatewayAPI", "JSON", "Postgres"]),
+    library(
+      "GatewayHistory", path: "Sources/Gateway/History",
+      ["Domain", "GatewayAPI", "JSON", "Postgres", collections, lifecycle, log]),
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
@@ -113,12 +116,13 @@ let package = Package(
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON",
-        "Messaging", "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
+        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory", "GatewayPolicy",
+        "GatewayServices", "JSON", "Messaging", "OnePort", "Postgres", "Redis", "Settings",
+        "Telemetry", "Threads", "Wire", argumentParser,
         crypto, hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "Policy", "Services", "ScorerClient", "OnePort"],
+      exclude: ["API", "History", "Policy", "Services", "ScorerClient", "OnePort"],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -146,8 +150,8 @@ let package = Package(
     tests(
       "StoreTests",
       [
-        "Changes", "Domain", "Feedback", "Fleet", "Postgres", "Redis", "TestSupport", "Trust",
-        "Wire",
+        "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
+        "TestSupport", "Trust", "Wire",
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
