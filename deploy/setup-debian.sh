@@ -3,7 +3,7 @@
 # nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need.
 set -euo pipefail
 
-packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server)
+packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)
 if [ "${1:-}" = bench ]; then packages+=(wrk); fi
 
 has_swift() {
