@@ -109,6 +109,9 @@ let package = Package(
     library(
       "GatewayServices", path: "Sources/Gateway/Services",
       ["Domain", "GatewayAPI", "JSON", "Postgres"]),
+    library(
+      "GatewayHistory", path: "Sources/Gateway/History",
+      ["Domain", "GatewayAPI", "JSON", "Postgres", collections, lifecycle, log]),
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
@@ -119,13 +122,13 @@ let package = Package(
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy",
-        "GatewayServices", "JSON", "Messaging", "OnePort", "Postgres", "Redis", "Settings",
-        "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle, log, metrics,
-        nioCore, nioHTTP1, nioPosix, nioWebSocket,
+        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory",
+        "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "OnePort", "Postgres", "Redis",
+        "Settings", "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle,
+        log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "Policy", "Services", "ScorerClient", "OnePort", "Pages"],
+      exclude: ["API", "History", "Policy", "Services", "ScorerClient", "OnePort", "Pages"],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -153,8 +156,8 @@ let package = Package(
     tests(
       "StoreTests",
       [
-        "Changes", "Domain", "Feedback", "Fleet", "Postgres", "Redis", "TestSupport", "Trust",
-        "Wire",
+        "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
+        "TestSupport", "Trust", "Wire",
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),

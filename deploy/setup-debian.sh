@@ -4,9 +4,9 @@
 # "test" also what the tests of the pages need: a browser, and Python packages in .build/python.
 set -euo pipefail
 
-packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server)
+packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)
 if [ "${1:-}" = bench ]; then packages+=(wrk); fi
-if [ "${1:-}" = test ]; then packages+=(chromium chromium-driver fonts-dejavu-core python3-venv); fi
+if [ "${1:-}" = test ]; then packages+=(chromium chromium-driver fonts-dejavu-core); fi
 
 has_swift() {
   local version major minor
@@ -48,17 +48,14 @@ install_packages() {
     apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-# Made anew when the list of packages changes.
 install_python() {
-  local folder=.build/python wanted=Tests/Python/requirements.txt
+  local folder=.build/python
   cd "$(dirname "$0")/.."
-  if cmp -s "$wanted" "$folder/requirements.txt"; then return; fi
-  echo "installing Python packages into $folder"
-  rm -rf "$folder"
-  /usr/bin/python3 -m venv "$folder"
-  "$folder/bin/pip" install -q --disable-pip-version-check -r "$wanted"
-  "$folder/bin/pip" install -q --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
-  cp "$wanted" "$folder/requirements.txt"
+  deploy/python-venv.sh "$folder" Tests/Python/requirements.txt
+  # Its script alone is used, so what it depends on is left out.
+  if ! "$folder/bin/pip" show -q axe-playwright-python 2>/dev/null; then
+    "$folder/bin/pip" install -q --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
+  fi
 }
 
 install_packages

@@ -12,6 +12,7 @@ struct ProblemTests {
     (.notFound, "not_found", 404, "Not Found"), (.unknownMiner, "unknown_miner", 404, "Not Found"),
     (.unknownService, "unknown_service", 400, "Bad Request"),
     (.serviceNeverSet, "service_never_set", 404, "Not Found"),
+    (.unknownJob, "unknown_job", 404, "Not Found"),
     (.methodNotAllowed, "method_not_allowed", 405, "Method Not Allowed"),
     (.keyInUse, "key_in_use", 409, "Conflict"),
     (.lengthRequired, "length_required", 411, "Length Required"),

@@ -52,7 +52,9 @@ struct ContractPath: Sendable, CustomStringConvertible {
   /// What each path takes, as `Allow` says.
   static var methodsByPath: [String: Set<String>] {
     // These are good only where something is set.
-    var methods: [String: Set<String>] = ["/v1/services/whisper": ["PATCH", "DELETE"]]
+    var methods: [String: Set<String>] = [
+      "/v1/services/whisper": ["PATCH", "DELETE"], "/v1/matches/j": ["GET", "HEAD"],
+    ]
     for entry in all {
       methods[entry.path, default: []].insert(entry.method)
       let changes = entry.path.hasSuffix("/lease/renew")

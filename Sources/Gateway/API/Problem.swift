@@ -13,6 +13,7 @@ package struct Problem: Error, Equatable, Sendable {
     case unknownMiner = "unknown_miner"
     case unknownService = "unknown_service"
     case serviceNeverSet = "service_never_set"
+    case unknownJob = "unknown_job"
     case methodNotAllowed = "method_not_allowed"
     case lengthRequired = "length_required"
     case preconditionFailed = "precondition_failed"
@@ -61,7 +62,7 @@ package struct Problem: Error, Equatable, Sendable {
     case .notJSON, .badRequest, .unknownService: 400
     case .unauthorized: 401
     case .forbidden, .wrongKey, .keyNotIssued: 403
-    case .notFound, .unknownMiner, .serviceNeverSet: 404
+    case .notFound, .unknownMiner, .serviceNeverSet, .unknownJob: 404
     case .methodNotAllowed: 405
     case .keyInUse: 409
     case .lengthRequired: 411

@@ -1,5 +1,6 @@
 import Changes
 import Domain
+import GatewayHistory
 import GatewayPolicy
 import GatewayServices
 import Logging
@@ -18,6 +19,7 @@ struct Gateway: Sendable {
   let miners: PostgresMinerStore
   let services: PostgresServiceStore
   let catalogue: ServiceCatalogue
+  let history: MatchHistory
   let liveStatus: RedisLiveStatusStore
   let revocationStore: RedisRevocationStore
   let writer: ChangeWriter

@@ -1,5 +1,6 @@
 import Changes
 import Domain
+import GatewayHistory
 import OnePort
 import ScorerClient
 import Synchronization
@@ -114,12 +115,16 @@ struct GatewayMetrics: Sendable {
   }
 
   /// Sets what is cheaper to ask for at a scrape than to keep up.
-  func observe(scorers: ScorerClient, writer: ChangeWriter, connections: ConnectionTable) {
+  func observe(
+    scorers: ScorerClient, writer: ChangeWriter, connections: ConnectionTable,
+    history: MatchHistory
+  ) {
     registry.onRender { [registry] in
       registry.gauge(.webSockets).set(Double(connections.count))
       Self.show(scorers.snapshot(), in: registry)
       Self.show(scorers.counters(), in: registry)
       Self.show(writer.counters, in: registry)
+      Self.show(history.counters, in: registry)
     }
   }
 
@@ -163,6 +168,14 @@ struct GatewayMetrics: Sendable {
       total: Double(counters.dropped))
     registry.gauge(.changesPending).set(
       Double(counters.pendingChanges + counters.pendingStatuses))
+  }
+}
+
+extension GatewayMetrics {
+  private static func show(_ counters: MatchHistory.Counters, in registry: PrometheusRegistry) {
+    registry.counter(.matchHistoryRows).set(total: Double(counters.written))
+    registry.gauge(.matchHistoryWaiting).set(Double(counters.waiting))
+    registry.counter(.limitHits, [("limit", "match_history")]).set(total: Double(counters.dropped))
   }
 }
 

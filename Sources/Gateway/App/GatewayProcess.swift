@@ -1,5 +1,6 @@
 import Changes
 import Domain
+import GatewayHistory
 import GatewayPolicy
 import GatewayServices
 import Hummingbird
@@ -47,7 +48,8 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          sweeper, follower, gateway.scorers, gateway.health, gateway.watch, server(gateway),
+          gateway.history, sweeper, follower, gateway.scorers, gateway.health, gateway.watch,
+          server(gateway),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
@@ -71,7 +73,10 @@ struct GatewayProcess {
     MetricsSystem.bootstrap(registry)
     ProcessMetrics.install(in: registry, process: "poolhub-gateway", version: Version.current)
     let metrics = GatewayMetrics(registry: registry)
-    metrics.observe(scorers: scorers, writer: writer, connections: connections)
+    let history = MatchHistory(
+      store: PostgresMatchStore(pool: pool), options: keeping, now: { .now }, logger: logger)
+    metrics.observe(
+      scorers: scorers, writer: writer, connections: connections, history: history)
     let health = HealthMonitor(
       pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger)
     let overview = PostgresOverview(pool: pool)
@@ -82,7 +87,7 @@ struct GatewayProcess {
         administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
         revocations: revocations, apiKeys: apiKeys),
       tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
-      services: PostgresServiceStore(pool: pool), catalogue: catalogue,
+      services: PostgresServiceStore(pool: pool), catalogue: catalogue, history: history,
       liveStatus: liveStatus,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
@@ -98,6 +103,7 @@ struct GatewayProcess {
     var routes = RouteList()
     MinerRoutes(gateway: gateway).add(to: &routes)
     MatchRoutes(gateway: gateway).add(to: &routes)
+    HistoryRoutes(gateway: gateway).add(to: &routes)
     ServiceRoutes(gateway: gateway).add(to: &routes)
     OperatorRoutes(gateway: gateway).add(to: &routes)
     OperationsRoutes(gateway: gateway).add(to: &routes)
@@ -130,6 +136,13 @@ struct GatewayProcess {
     var options = ChangeWriter.Options()
     options.flushIntervalMilliseconds = settings.heartbeatFlushMilliseconds
     options.streamEntryCap = settings.common.streamEntryLimit
+    return options
+  }
+
+  private var keeping: MatchHistory.Options {
+    var options = MatchHistory.Options()
+    options.days = settings.matchHistoryDays
+    options.perSecond = settings.matchHistoryPerSecond
     return options
   }
 
