@@ -48,8 +48,9 @@ struct ContractDescription: Sendable {
     guard let operation else {
       return [404, 405].contains(status) ? nil : "\(method) \(path) is nowhere described"
     }
-    if operation.statuses.contains("\(status)") || (method == "HEAD" && status == 405) { return nil }
-    return "\(method) \(path) answered \(status), which is not described"
+    let isDescribed =
+      operation.statuses.contains("\(status)") || (method == "HEAD" && status == 405)
+    return isDescribed ? nil : "\(method) \(path) answered \(status), which is not described"
   }
 
   private static func segments(_ path: String) -> [String] {

@@ -183,7 +183,9 @@ class Renderer:
         """A named type is a link; one of an operation's own stands there."""
         held, name = self.resolve(schema)
         if name and held.get("type") != "array":
-            return f'<p><a href="#type-{name}">{name}</a></p>'
+            more = {"type": "object", **{k: v for k, v in schema.items() if k != "$ref"}}
+            beside = self.members(more) if "properties" in more else ""
+            return f'<p><a href="#type-{name}">{name}</a>{", and" if beside else ""}</p>{beside}'
         return self.members(schema)
 
     def members(self, schema):

@@ -21,6 +21,19 @@ package struct PostgresOverview: Sendable {
     package var trustBefore: Double
     package var trustAfter: Double
     package var at: Timestamp
+
+    package init(
+      coordinator: String, jobID: String, outcome: String, weight: Double, trustBefore: Double,
+      trustAfter: Double, at: Timestamp
+    ) {
+      self.coordinator = coordinator
+      self.jobID = jobID
+      self.outcome = outcome
+      self.weight = weight
+      self.trustBefore = trustBefore
+      self.trustAfter = trustAfter
+      self.at = at
+    }
   }
 
   private let pool: PostgresPool
