@@ -1,5 +1,6 @@
 import Fleet
 import Foundation
+import Glibc
 import TestSupport
 import Testing
 
@@ -31,6 +32,27 @@ extension RunningProcesses {
     @Test("schemathesis finds no answer that openapi.yaml doesn't describe")
     func fuzz() async throws {
       try await expectPassed("fuzz.py", ["\(Self.fuzzSeconds)"])
+    }
+
+    @Test("A gateway that stops doesn't wait for those who watch it")
+    func stop() async throws {
+      try await RunningHub.with { hub in
+        let url = try hub.client().baseURL
+        let watching = Task {
+          try await RawHTTP(url: url).exchange("GET /v1/pool/events HTTP/1.1\r\nHost: hub\r\n\r\n")
+        }
+        try await eventually("somebody watches") {
+          let metrics = try await hub.client().request("GET", "/metrics").text
+          return metrics.contains(#"route="/v1/pool/events""#)
+        }
+        let pid = try hub.pid(of: "gateway-1")
+        let started = ContinuousClock.now
+        try hub.signal("gateway-1", SIGTERM)
+        await eventually("it has ended") { kill(pid, 0) != 0 }
+        #expect(.now - started < .seconds(5))
+        let seen = try await watching.value
+        #expect(seen.contains("event: history") && seen.contains("event: pool"))
+      }
     }
 
     private func expectPassed(_ program: String, _ arguments: [String] = []) async throws {

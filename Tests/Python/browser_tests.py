@@ -1,8 +1,13 @@
 """Uses the pages as people do: `browser_tests.py PATH-TO-DEV.JSON FOLDER-FOR-PICTURES`."""
 
+import http.client
+import json
 import random
 import re
+import statistics
 import sys
+import time
+import urllib.parse
 
 from browser import Browser
 from hub import Hub, Run
@@ -104,6 +109,43 @@ def pool_is_live():
                  == {k: v for k, v in metrics("poolhub_match_rejections_total", "reason").items() if v})
     before = browser.run("return document.body.dataset.at")
     browser.wait("the next second", lambda: browser.run("return document.body.dataset.at") > before)
+
+
+def viewers_are_bounded():
+    """One gateway has 256 places; who comes later is told to ask, and a place that is left is free again."""
+    open_ones, refused = [], None
+    host = urllib.parse.urlsplit(hub.url)
+    try:
+        while refused is None and len(open_ones) < 300:
+            viewer = http.client.HTTPConnection(host.hostname, host.port, timeout=20)
+            open_ones.append(viewer)
+            viewer.request("GET", "/v1/pool/events")
+            answer = viewer.getresponse()
+            if answer.status == 503:
+                refused = answer
+        assert 200 < len(open_ones) <= 257, len(open_ones)
+        assert refused.headers["Retry-After"] and json.load(refused)["code"] == "overloaded"
+    finally:
+        for viewer in open_ones:
+            viewer.close()
+
+    def is_free():
+        viewer = http.client.HTTPConnection(host.hostname, host.port, timeout=20)
+        viewer.request("GET", "/v1/pool/events")
+        status = viewer.getresponse().status
+        viewer.close()
+        return status == 200
+    browser.wait("a free place", is_free)
+
+
+def pages_are_quick():
+    for path in ["/", "/services", "/docs", "/pages/pool.js", "/v1/pool"]:
+        times = []
+        for _ in range(40):
+            started = time.perf_counter()
+            hub.ask("GET", path)
+            times.append(time.perf_counter() - started)
+        assert statistics.median(times) < 0.005, (path, statistics.median(times))
 
 
 def operator_signs_in():
@@ -356,6 +398,8 @@ def main():
     run.test("the pool's numbers equal health and metrics", pool_equals_metrics)
     run.test("GPUs and prices equal the registry", survey_equals_registry)
     run.test("the pool's page is live", pool_is_live)
+    run.test("live viewers are bounded", viewers_are_bounded)
+    run.test("pages are answered at once", pages_are_quick)
     run.test("the pool's page: light, accessible, small", check_page, "pool", "/",
              lambda: browser.text("#online") != "–" and len(rows("gpus")) > 3)
     run.test("an operator signs in, and the secret stays in the page", operator_signs_in)

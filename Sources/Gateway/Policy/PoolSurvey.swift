@@ -11,6 +11,17 @@ package struct PoolSurvey: Sendable {
     package var price10: Price
     package var price50: Price
     package var price90: Price
+
+    package init(
+      name: String, miners: Int, gpus: Int, price10: Price, price50: Price, price90: Price
+    ) {
+      self.name = name
+      self.miners = miners
+      self.gpus = gpus
+      self.price10 = price10
+      self.price50 = price50
+      self.price90 = price90
+    }
   }
 
   /// What is rarer goes together.
