@@ -38,7 +38,8 @@ export class ServiceCard {
     this.summary = el('div', { className: 'note', 'aria-live': 'polite' });
     this.alert = el('div', { className: 'note bad', role: 'alert' });
     const price = template.pricing_fields.map((field) => (
-      this.#text(`pricing.${field.name}`, field.title, { unit: field.unit, inputMode: 'decimal' })));
+      this.#text(`pricing.${field.name}`, field.title, { unit: field.unit, inputMode: 'decimal',
+        placeholder: field.name === template.price_field ? 'the base price' : undefined })));
     const config = template.config_fields.map((field) => this.#configField(field));
     const limits = this.#text('max_concurrent', 'Jobs at a time', { unit: '1 to 10', inputMode: 'numeric' });
     const capabilities = this.#text('capabilities', 'Capabilities', { unit: 'separated by commas' });
@@ -80,9 +81,9 @@ export class ServiceCard {
   }
 
   /** A field's surroundings: its label, and below it what is wrong and what is advised. */
-  #text(name, title, { unit, inputMode, kind }) {
+  #text(name, title, { unit, inputMode, kind, placeholder }) {
     const id = `${this.type}-${name}`;
-    const input = el('input', { id, autocomplete: 'off', 'aria-describedby': `${id}-said`, spellcheck: false });
+    const input = el('input', { id, autocomplete: 'off', 'aria-describedby': `${id}-said`, spellcheck: false, placeholder });
     if (inputMode) input.inputMode = inputMode;
     const said = el('div', { id: `${id}-said`, 'aria-live': 'polite' });
     const isList = kind === 'texts' || name === 'capabilities';
