@@ -1,3 +1,4 @@
+import Foundation
 import GatewayServices
 import JSON
 import Testing
@@ -59,6 +60,18 @@ struct ServiceCatalogueTests {
       #"{"pricing": {"per_hour": 2.5, "price_token_per_ksec": 9}}"#)
     #expect(
       try ServiceRequest(body, of: ffmpeg).configuration(of: ffmpeg).price?.description == "2.5")
+  }
+
+  @Test("The file that README.md shows is a good one")
+  func readme() throws {
+    let root = URL(filePath: #filePath)
+      .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let text = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+    let file = try #require(text.firstMatch(of: /```json\n((?:.|\n)*?)```/)?.1)
+    let catalogue = try Self.catalogue(String(file))
+    let type = try #require(catalogue.type("text_to_speech"))
+    #expect(catalogue.type("blender") == nil && type.template.maxConcurrent == 2)
+    #expect(type.rules.contains { $0.message == "more than one voice needs 6 GB" })
   }
 
   @Test(

@@ -24,7 +24,8 @@ enum BuiltInServices {
           "description": "Speech to text",
           "price_field": "price_token_per_ksec",
           "pricing_fields": [
-            {"name": "price_token_per_ksec", "title": "Price in matches", "unit": "tokens per 1,000 s"},
+            {"name": "price_token_per_ksec", "title": "Price in matches",
+              "unit": "tokens per 1,000 s"},
             {"name": "per_minute", "title": "Price of audio", "unit": "tokens per minute"}
           ],
           "config_fields": [
@@ -74,7 +75,8 @@ enum BuiltInServices {
           "description": "Images from text",
           "price_field": "price_token_per_ksec",
           "pricing_fields": [
-            {"name": "price_token_per_ksec", "title": "Price in matches", "unit": "tokens per 1,000 s"},
+            {"name": "price_token_per_ksec", "title": "Price in matches",
+              "unit": "tokens per 1,000 s"},
             {"name": "per_image", "title": "Price of an image", "unit": "tokens per image"}
           ],
           "config_fields": [
@@ -138,7 +140,8 @@ enum BuiltInServices {
           "description": "Text from large language models",
           "price_field": "price_token_per_ksec",
           "pricing_fields": [
-            {"name": "price_token_per_ksec", "title": "Price in matches", "unit": "tokens per 1,000 s"},
+            {"name": "price_token_per_ksec", "title": "Price in matches",
+              "unit": "tokens per 1,000 s"},
             {"name": "per_1k_tokens", "title": "Price of text",
               "unit": "tokens per 1,000 tokens of text"}
           ],
@@ -194,7 +197,8 @@ enum BuiltInServices {
           "description": "Video and audio conversion",
           "price_field": "price_token_per_ksec",
           "pricing_fields": [
-            {"name": "price_token_per_ksec", "title": "Price in matches", "unit": "tokens per 1,000 s"},
+            {"name": "price_token_per_ksec", "title": "Price in matches",
+              "unit": "tokens per 1,000 s"},
             {"name": "per_minute", "title": "Price of video", "unit": "tokens per minute"}
           ],
           "config_fields": [
@@ -245,7 +249,8 @@ enum BuiltInServices {
           "description": "Rendered frames",
           "price_field": "price_token_per_ksec",
           "pricing_fields": [
-            {"name": "price_token_per_ksec", "title": "Price in matches", "unit": "tokens per 1,000 s"},
+            {"name": "price_token_per_ksec", "title": "Price in matches",
+              "unit": "tokens per 1,000 s"},
             {"name": "per_frame", "title": "Price of a frame", "unit": "tokens per frame"}
           ],
           "config_fields": [
