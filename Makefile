@@ -6,7 +6,7 @@ SHELL := /bin/bash
 BIN := .build/release
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test build bench lint format clean setup
+.PHONY: help run test build bench lint format docs clean setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,7 @@ run: build ## Install what is missing, build, and run a hub with mock miners unt
 	@exec $(BIN)/poolhub dev $(ARGS)
 
 test: setup ## Install what is missing, build, and run every test
+	@deploy/setup-debian.sh test
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 
@@ -30,6 +31,10 @@ lint: ## Check the style of all Swift files
 
 format: ## Bring all Swift files into style
 	swift format --in-place --recursive --parallel --configuration .swift-format $(SWIFT_FILES)
+
+docs: ## Make the readable page of openapi.yaml
+	@deploy/setup-debian.sh test
+	@.build/python/bin/python Sources/Gateway/Pages/render_docs.py
 
 clean: ## Remove everything that was built
 	rm -rf .build

@@ -100,7 +100,19 @@ let package = Package(
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
     // Gateway.
+    .target(
+      name: "CPages", path: "Sources/Gateway/Pages",
+      exclude: [
+        "card.js", "charts.js", "docs.html", "icon.svg", "operator.js", "page.css", "page.js",
+        "pool.html", "pool.js", "render_docs.py", "services.html", "services.js",
+      ], cSettings: [.treatAllWarnings(as: .error)]),
     library("GatewayAPI", path: "Sources/Gateway/API", ["Domain", "JSON"]),
+    library(
+      "GatewayServices", path: "Sources/Gateway/Services",
+      ["Domain", "GatewayAPI", "JSON", "Postgres"]),
+    library(
+      "GatewayHistory", path: "Sources/Gateway/History",
+      ["Domain", "GatewayAPI", "JSON", "Postgres", collections, lifecycle, log]),
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
@@ -111,12 +123,13 @@ let package = Package(
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging",
-        "OnePort", "Postgres", "Redis", "Settings", "Telemetry", "Threads", "Wire", argumentParser,
-        crypto, hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
+        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory",
+        "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "OnePort", "Postgres", "Redis",
+        "Settings", "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle,
+        log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "Policy", "ScorerClient", "OnePort"],
+      exclude: ["API", "History", "Policy", "Services", "ScorerClient", "OnePort", "Pages"],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -148,8 +161,8 @@ let package = Package(
     tests(
       "StoreTests",
       [
-        "Changes", "Domain", "Feedback", "Fleet", "Postgres", "Redis", "TestSupport", "Trust",
-        "Wire",
+        "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
+        "TestSupport", "Trust", "Wire",
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
@@ -162,8 +175,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Messaging", "ScorerClient", "Threads",
-        "Wire", lifecycle, log,
+        "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "Postgres",
+        "ScorerClient", "Threads", "Wire", lifecycle, log,
       ]),
     tests(
       "OnePortTests",
@@ -183,5 +196,6 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
-  ]
+  ],
+  cLanguageStandard: .c2x
 )

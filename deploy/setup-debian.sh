@@ -1,10 +1,12 @@
 #!/bin/bash
 # Installs what the hub needs from Debian's packages: what is there already is left alone, and where
-# nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need.
+# nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need, with
+# "test" also what the tests of the pages need: a browser, and Python packages in .build/python.
 set -euo pipefail
 
-packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server)
+packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)
 if [ "${1:-}" = bench ]; then packages+=(wrk); fi
+if [ "${1:-}" = test ]; then packages+=(chromium chromium-driver fonts-dejavu-core); fi
 
 has_swift() {
   local version major minor
@@ -24,23 +26,37 @@ TEXT
   exit 1
 fi
 
-missing=()
-for package in "${packages[@]}"; do
-  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-  if [ "$state" != installed ]; then missing+=("$package"); fi
-done
-if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+install_packages() {
+  local missing=() as_root=() package state
+  for package in "${packages[@]}"; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    if [ "$state" != installed ]; then missing+=("$package"); fi
+  done
+  if [ ${#missing[@]} -eq 0 ]; then return; fi
 
-as_root=()
-if [ "$(id -u)" -ne 0 ]; then
-  if ! command -v sudo >/dev/null; then
-    echo "these Debian packages are missing: ${missing[*]}; install them as root, then try again" >&2
-    exit 1
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+      echo "these Debian packages are missing: ${missing[*]}; install them as root, then try again" >&2
+      exit 1
+    fi
+    as_root=(sudo)
   fi
-  as_root=(sudo)
-fi
 
-echo "installing ${missing[*]}"
-"${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" apt-get update -q
-"${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive \
-  apt-get install -y -q --no-install-recommends "${missing[@]}"
+  echo "installing ${missing[*]}"
+  "${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" apt-get update -q
+  "${as_root[@]}" env PATH="$PATH:/usr/sbin:/sbin" DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+install_python() {
+  local folder=.build/python
+  cd "$(dirname "$0")/.."
+  deploy/python-venv.sh "$folder" Tests/Python/requirements.txt
+  # Its script alone is used, so what it depends on is left out.
+  if ! "$folder/bin/pip" show -q axe-playwright-python 2>/dev/null; then
+    "$folder/bin/pip" install -q --disable-pip-version-check --no-deps axe-playwright-python==0.1.8
+  fi
+}
+
+install_packages
+if [ "${1:-}" = test ]; then install_python; fi

@@ -17,7 +17,13 @@ struct Corner: Sendable {
   /// - Parameter name: lower-case, as regions are.
   init(_ name: String, gateway: Int = 0) throws {
     self.name = name
-    client = try suiteHub().client(gateway: gateway)
+    var client = try suiteHub().client(gateway: gateway)
+    client.onAnswer = { method, path, status in
+      if let fault = ContractDescription.project.fault(method, path, status: status) {
+        Issue.record("openapi.yaml: \(fault)")
+      }
+    }
+    self.client = client
   }
 
   /// The same corner seen from another gateway.

@@ -30,6 +30,12 @@ struct ContractPath: Sendable, CustomStringConvertible {
     ContractPath(method: "POST", path: "/v1/miners/lease/renew", reach: .miner, body: "{}"),
     ContractPath(method: "GET", path: "/v1/miners/status", reach: .miner),
     ContractPath(method: "POST", path: "/v1/miners/logout", reach: .miner, body: "{}"),
+    ContractPath(method: "GET", path: "/v1/services", reach: .miner),
+    ContractPath(method: "GET", path: "/v1/services/templates/whisper", reach: .anyone),
+    ContractPath(
+      method: "POST", path: "/v1/services/validate/whisper", reach: .miner, body: "{}"),
+    ContractPath(method: "POST", path: "/v1/services/whisper", reach: .miner, body: "{}"),
+    ContractPath(method: "GET", path: "/v1/services/whisper", reach: .miner),
     ContractPath(
       method: "POST", path: "/v1/match", reach: .coordinator, body: #"{"job_id": "j"}"#),
     ContractPath(
@@ -45,7 +51,10 @@ struct ContractPath: Sendable, CustomStringConvertible {
 
   /// What each path takes, as `Allow` says.
   static var methodsByPath: [String: Set<String>] {
-    var methods: [String: Set<String>] = [:]
+    // These are good only where something is set.
+    var methods: [String: Set<String>] = [
+      "/v1/services/whisper": ["PATCH", "DELETE"], "/v1/matches/j": ["GET", "HEAD"],
+    ]
     for entry in all {
       methods[entry.path, default: []].insert(entry.method)
       let changes = entry.path.hasSuffix("/lease/renew")

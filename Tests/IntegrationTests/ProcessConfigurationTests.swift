@@ -34,6 +34,30 @@ import Testing
     #expect(overridden.output.contains("POOLHUB_PORT"))
   }
 
+  @Test("A file of services is read at the start, and what is wrong in it is told in one line")
+  func services() async throws {
+    let good = #"{"types": {"blender": null}}"#
+    let bad = #"{"types": {"tts": {"title": "Speech", "template": {}, "prices": []}}}"#
+    var environment = Self.good
+    environment["POOLHUB_SERVICES_FILE"] = "services.json"
+    func run(_ arguments: [String], _ files: [String: String]) async throws -> ProgramRun {
+      try await ProgramRun.run(
+        "poolhub-gateway", arguments, environment: environment, files: files)
+    }
+    let fine = try await run(["--check-config"], ["services.json": good])
+    #expect(fine.status == 0, "\(fine.output)")
+    for arguments in [["--check-config"], []] {
+      let wrong = try await run(arguments, ["services.json": bad])
+      #expect(wrong.status == 78)
+      #expect(wrong.lines.count == 1)
+      #expect(
+        wrong.output.contains("POOLHUB_SERVICES_FILE services.json is wrong at types.tts.prices"))
+      let missing = try await run(arguments, [:])
+      #expect(missing.status == 78 && missing.lines.count == 1)
+      #expect(missing.output.contains("POOLHUB_SERVICES_FILE services.json cannot be read"))
+    }
+  }
+
   struct Fault: Sendable, CustomTestStringConvertible {
     var program: String
     var key: String

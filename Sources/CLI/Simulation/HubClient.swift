@@ -52,6 +52,8 @@ package struct HubClient: Sendable {
   package var coordinatorSecret: String?
   package var adminSecret: String?
   package var timeout: Duration
+  /// Hears of each answer: method, path, status.
+  package var onAnswer: (@Sendable (String, String, Int) -> Void)?
 
   /// One pool of connections for the whole process; it lives as long.
   private static let http = HTTPClient(configuration: configuration)
@@ -104,6 +106,7 @@ package struct HubClient: Sendable {
     do {
       let response = try await Self.http.execute(request, timeout: TimeAmount(timeout))
       let buffer = try await response.body.collect(upTo: Self.bodyLimit)
+      onAnswer?(method, path, Int(response.status.code))
       return HubAnswer(
         status: Int(response.status.code),
         headers: response.headers.map { (name: $0.name, value: $0.value) },

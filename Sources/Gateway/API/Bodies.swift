@@ -33,7 +33,7 @@ package enum Body {
 
 extension FieldReader {
   /// A price as a number or a string, exact.
-  mutating func price(_ names: String...) -> Price? {
+  package mutating func price(_ names: String...) -> Price? {
     guard let (name, value) = find(names) else { return nil }
     let text: String
     switch value {
@@ -76,7 +76,7 @@ extension FieldReader {
     return id
   }
 
-  mutating func names(_ name: String) -> [String]? {
+  package mutating func names(_ name: String) -> [String]? {
     texts(name, count: 0...Limits.listCount, bytes: 1...Limits.nameBytes)
   }
 

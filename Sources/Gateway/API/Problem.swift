@@ -11,8 +11,12 @@ package struct Problem: Error, Equatable, Sendable {
     case keyNotIssued = "key_not_issued"
     case notFound = "not_found"
     case unknownMiner = "unknown_miner"
+    case unknownService = "unknown_service"
+    case serviceNeverSet = "service_never_set"
+    case unknownJob = "unknown_job"
     case methodNotAllowed = "method_not_allowed"
     case lengthRequired = "length_required"
+    case preconditionFailed = "precondition_failed"
     case tooLarge = "too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case invalidFields = "invalid_fields"
@@ -55,13 +59,14 @@ package struct Problem: Error, Equatable, Sendable {
 
   package var status: Int {
     switch code {
-    case .notJSON, .badRequest: 400
+    case .notJSON, .badRequest, .unknownService: 400
     case .unauthorized: 401
     case .forbidden, .wrongKey, .keyNotIssued: 403
-    case .notFound, .unknownMiner: 404
+    case .notFound, .unknownMiner, .serviceNeverSet, .unknownJob: 404
     case .methodNotAllowed: 405
     case .keyInUse: 409
     case .lengthRequired: 411
+    case .preconditionFailed: 412
     case .tooLarge: 413
     case .unsupportedMediaType: 415
     case .invalidFields, .idempotencyKeyReused: 422
@@ -81,6 +86,7 @@ package struct Problem: Error, Equatable, Sendable {
     case 405: "Method Not Allowed"
     case 409: "Conflict"
     case 411: "Length Required"
+    case 412: "Precondition Failed"
     case 413: "Content Too Large"
     case 415: "Unsupported Media Type"
     case 422: "Unprocessable Content"

@@ -65,7 +65,9 @@ package struct Heartbeat: Equatable, Sendable {
         fields.fail("queue_len", "required", "queue_len is required")
       }
       status.gpuUtilization = fields.number("gpu_utilization", in: Limits.gpuPercent)
-      status.memFreeGB = status.memFreeGB ?? fields.freeMemory()
+      // Read in any case, so that its faults are found.
+      let freeMemory = fields.freeMemory()
+      status.memFreeGB = status.memFreeGB ?? freeMemory
       return (sequence, status)
     }
   }

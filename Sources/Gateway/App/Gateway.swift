@@ -1,6 +1,8 @@
 import Changes
 import Domain
+import GatewayHistory
 import GatewayPolicy
+import GatewayServices
 import Logging
 import Postgres
 import Redis
@@ -15,6 +17,9 @@ struct Gateway: Sendable {
   let tokens: SessionTokens
   let revocations: Revocations
   let miners: PostgresMinerStore
+  let services: PostgresServiceStore
+  let catalogue: ServiceCatalogue
+  let history: MatchHistory
   let liveStatus: RedisLiveStatusStore
   let revocationStore: RedisRevocationStore
   let writer: ChangeWriter
@@ -23,4 +28,6 @@ struct Gateway: Sendable {
   let connections: ConnectionTable
   let health: HealthMonitor
   let metrics: GatewayMetrics
+  let overview: PostgresOverview
+  let watch: PoolWatch
 }

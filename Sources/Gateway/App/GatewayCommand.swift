@@ -1,5 +1,6 @@
 import ArgumentParser
 import Domain
+import GatewayServices
 import Logging
 import Postgres
 import Redis
@@ -18,11 +19,11 @@ struct GatewayCommand: AsyncParsableCommand {
   var checkConfig = false
 
   func run() async throws {
-    let settings = try await loadSettings(named: "poolhub-gateway") { reader in
+    let (settings, catalogue) = try await loadSettings(named: "poolhub-gateway") { reader in
       let settings = try GatewaySettings(reader)
       try settings.common.checkAddresses(
         database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
-      return settings
+      return (settings, try ServiceCatalogue(settings))
     }
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
@@ -31,7 +32,7 @@ struct GatewayCommand: AsyncParsableCommand {
     let logger = Logger(label: "poolhub-gateway")
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
     do {
-      try await GatewayProcess(settings: settings, logger: logger).run()
+      try await GatewayProcess(settings: settings, catalogue: catalogue, logger: logger).run()
     } catch {
       throw StartFailure(error, settings: settings) ?? error
     }

@@ -1,5 +1,6 @@
 import Changes
 import Domain
+import GatewayHistory
 import OnePort
 import ScorerClient
 import Synchronization
@@ -93,13 +94,38 @@ struct GatewayMetrics: Sendable {
     registry.counter(.registrations, [("created", String(created))]).increment()
   }
 
+  func limitHit(_ limit: String) { registry.counter(.limitHits, [("limit", limit)]).increment() }
+
+  /// What the pool's page shows of all this, since the start.
+  struct Totals: Sendable {
+    var heartbeats: Int
+    /// Answered, with candidates or without.
+    var matches: Int
+    var failures: Int
+    /// One a bucket of `Metric.matchLatency`, and one for what is slower.
+    var latencyCounts: [UInt64]
+    /// One a `RejectionReason`, in its order.
+    var rejections: [Int]
+  }
+
+  func totals() -> Totals {
+    Totals(
+      heartbeats: Int(httpHeartbeats.value + webSocketHeartbeats.value),
+      matches: Int(matched.value + empty.value), failures: Int(failures.value),
+      latencyCounts: matchLatency.counts, rejections: rejections.map { Int($0.value) })
+  }
+
   /// Sets what is cheaper to ask for at a scrape than to keep up.
-  func observe(scorers: ScorerClient, writer: ChangeWriter, connections: ConnectionTable) {
+  func observe(
+    scorers: ScorerClient, writer: ChangeWriter, connections: ConnectionTable,
+    history: MatchHistory
+  ) {
     registry.onRender { [registry] in
       registry.gauge(.webSockets).set(Double(connections.count))
       Self.show(scorers.snapshot(), in: registry)
       Self.show(scorers.counters(), in: registry)
       Self.show(writer.counters, in: registry)
+      Self.show(history.counters, in: registry)
     }
   }
 
@@ -148,6 +174,14 @@ struct GatewayMetrics: Sendable {
       total: Double(counters.dropped))
     registry.gauge(.changesPending).set(
       Double(counters.pendingChanges + counters.pendingStatuses))
+  }
+}
+
+extension GatewayMetrics {
+  private static func show(_ counters: MatchHistory.Counters, in registry: PrometheusRegistry) {
+    registry.counter(.matchHistoryRows).set(total: Double(counters.written))
+    registry.gauge(.matchHistoryWaiting).set(Double(counters.waiting))
+    registry.counter(.limitHits, [("limit", "match_history")]).set(total: Double(counters.dropped))
   }
 }
 

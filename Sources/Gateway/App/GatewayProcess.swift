@@ -1,6 +1,8 @@
 import Changes
 import Domain
+import GatewayHistory
 import GatewayPolicy
+import GatewayServices
 import Hummingbird
 import Logging
 import Metrics
@@ -14,10 +16,12 @@ import Telemetry
 /// Wires a gateway together from its settings.
 struct GatewayProcess {
   private let settings: GatewaySettings
+  private let catalogue: ServiceCatalogue
   private let logger: Logger
 
-  init(settings: GatewaySettings, logger: Logger) {
+  init(settings: GatewaySettings, catalogue: ServiceCatalogue, logger: Logger) {
     self.settings = settings
+    self.catalogue = catalogue
     self.logger = logger
   }
 
@@ -44,7 +48,8 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          sweeper, follower, gateway.scorers, gateway.health, server(gateway),
+          gateway.history, sweeper, follower, gateway.scorers, gateway.health, gateway.watch,
+          server(gateway),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
@@ -68,7 +73,13 @@ struct GatewayProcess {
     MetricsSystem.bootstrap(registry)
     ProcessMetrics.install(in: registry, process: "poolhub-gateway", version: Version.current)
     let metrics = GatewayMetrics(registry: registry)
-    metrics.observe(scorers: scorers, writer: writer, connections: connections)
+    let history = MatchHistory(
+      store: PostgresMatchStore(pool: pool), options: keeping, now: { .now }, logger: logger)
+    metrics.observe(
+      scorers: scorers, writer: writer, connections: connections, history: history)
+    let health = HealthMonitor(
+      pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger)
+    let overview = PostgresOverview(pool: pool)
     return Gateway(
       settings: settings, logger: logger,
       callers: Callers(
@@ -76,22 +87,28 @@ struct GatewayProcess {
         administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
         revocations: revocations, apiKeys: apiKeys),
       tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
+      services: PostgresServiceStore(pool: pool), catalogue: catalogue, history: history,
       liveStatus: liveStatus,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
       writer: writer, scorers: scorers, acknowledged: AcknowledgedChanges(),
-      connections: connections,
-      health: HealthMonitor(
-        pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger),
-      metrics: metrics)
+      connections: connections, health: health, metrics: metrics, overview: overview,
+      watch: PoolWatch(
+        gatewayID: settings.gatewayID, scorers: scorers, connections: connections,
+        health: health, metrics: metrics, overview: overview, liveStatus: liveStatus,
+        logger: logger))
   }
 
   private func server(_ gateway: Gateway) -> some Service {
     var routes = RouteList()
     MinerRoutes(gateway: gateway).add(to: &routes)
     MatchRoutes(gateway: gateway).add(to: &routes)
+    HistoryRoutes(gateway: gateway).add(to: &routes)
+    ServiceRoutes(gateway: gateway).add(to: &routes)
     OperatorRoutes(gateway: gateway).add(to: &routes)
     OperationsRoutes(gateway: gateway).add(to: &routes)
+    PoolRoutes(gateway: gateway).add(to: &routes)
+    PageRoutes().add(to: &routes)
     let router = Router(context: GatewayContext.self)
     router.add(
       middleware: RequestEnvelope(paths: routes.paths, metrics: gateway.metrics, logger: logger))
@@ -119,6 +136,13 @@ struct GatewayProcess {
     var options = ChangeWriter.Options()
     options.flushIntervalMilliseconds = settings.heartbeatFlushMilliseconds
     options.streamEntryCap = settings.common.streamEntryLimit
+    return options
+  }
+
+  private var keeping: MatchHistory.Options {
+    var options = MatchHistory.Options()
+    options.days = settings.matchHistoryDays
+    options.perSecond = settings.matchHistoryPerSecond
     return options
   }
 

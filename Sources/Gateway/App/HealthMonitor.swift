@@ -51,6 +51,13 @@ final class HealthMonitor: Service {
 
   var usableScorers: [ScorerSnapshot] { scorers.snapshot().filter(\.isUsable) }
 
+  /// In one word, as callers of the health path read it.
+  var status: String {
+    let stores = stores
+    if usableScorers.isEmpty { return "unavailable" }
+    return stores.databaseError == nil && stores.redisError == nil ? "ok" : "degraded"
+  }
+
   private var furthest: ScorerSnapshot? { usableScorers.max { $0.applied < $1.applied } }
 
   func run() async throws {

@@ -3,6 +3,7 @@ import GatewayAPI
 import GatewayPolicy
 import HTTPTypes
 import Hummingbird
+import Messaging
 import ScorerClient
 
 /// What coordinators do: ask for miners, and say how the work went.
@@ -20,16 +21,18 @@ struct MatchRoutes {
   @Sendable private func match(_ request: Request, _: GatewayContext) async throws -> Response {
     let started = ContinuousClock.now
     do {
-      _ = try gateway.callers.coordinator(request)
+      let coordinator = try gateway.callers.coordinator(request)
       let body = try MatchRequest(await request.jsonObject())
       let reply = try await gateway.scorers.match(
         body.query, deadlineMilliseconds: body.deadlineMilliseconds,
         after: gateway.acknowledged.upTo)
       gateway.metrics.matched(reply.answer, after: .now - started)
-      return .json(
-        MatchResponse(
-          jobID: body.query.jobID, matchID: Self.matchID(), answer: reply.answer
-        ).body())
+      let matchID = Self.matchID()
+      let answer = MatchResponse(jobID: body.query.jobID, matchID: matchID, answer: reply.answer)
+        .body()
+      gateway.history.note(
+        coordinator: coordinator, matchID: matchID, query: body.query, body: answer, at: .now)
+      return .json(answer)
     } catch let error as DispatchError {
       gateway.metrics.matchFailed()
       throw Self.problem(for: error)

@@ -21,11 +21,9 @@ struct OperationsRoutes {
     let stores = gateway.health.stores
     let scorers = gateway.health.usableScorers
     let online = gateway.health.onlineMiners
-    let areStoresUp = stores.databaseError == nil && stores.redisError == nil
-    let status = scorers.isEmpty ? "unavailable" : areStoresUp ? "ok" : "degraded"
     var json = JSONWriter()
     json.object { json in
-      json.field("status", status)
+      json.field("status", gateway.health.status)
       json.field("db", stores.databaseError == nil)
       json.field("redis", stores.redisError == nil)
       json.field("scorers", scorers.count)

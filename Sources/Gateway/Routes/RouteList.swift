@@ -24,6 +24,7 @@ struct RouteList {
 
   mutating func post(_ path: String, _ handler: @escaping Handler) { add(.post, path, handler) }
   mutating func put(_ path: String, _ handler: @escaping Handler) { add(.put, path, handler) }
+  mutating func patch(_ path: String, _ handler: @escaping Handler) { add(.patch, path, handler) }
   mutating func delete(_ path: String, _ handler: @escaping Handler) { add(.delete, path, handler) }
 
   func register(on router: Router<GatewayContext>) {

@@ -21,6 +21,8 @@ package enum Limits {
   /// A price, in units of 10⁻⁸: 0 to 10⁹ tokens.
   package static let priceUnits: ClosedRange<Int64> = 0...100_000_000_000_000_000
   package static let gpuPercent = 0.0...100.0
+  /// Jobs of one service at once.
+  package static let maxConcurrent = 1...10
   package static let pageCount = 1...1_000
   package static let idempotencyKeyBytes = 1...255
   package static let bodyBytes = 64 * 1024

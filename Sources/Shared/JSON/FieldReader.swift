@@ -153,6 +153,42 @@ package struct FieldReader {
     return result
   }
 
+  /// Reads a list of objects, each with a reader of its own; their faults join this one's.
+  package mutating func objects<Result>(
+    _ name: String, count: ClosedRange<Int>, _ read: (inout FieldReader) -> Result
+  ) -> [Result]? {
+    guard let (name, value) = find([name]) else { return nil }
+    guard let items = value.array else {
+      fail(name, "type", "\(name) must be a list of objects")
+      return nil
+    }
+    guard count.contains(items.count) else {
+      fail(name, "length", "\(name) may hold at most \(count.upperBound) entries")
+      return nil
+    }
+    var results: [Result] = []
+    for (index, item) in items.enumerated() {
+      guard let object = item.object else {
+        fail("\(name)[\(index)]", "type", "\(name)[\(index)] must be an object")
+        continue
+      }
+      var reader = FieldReader(object, prefix: "\(prefix)\(name)[\(index)].")
+      results.append(read(&reader))
+      errors += reader.errors
+    }
+    return results
+  }
+
+  /// For what people write by hand: a member that none of these names is a fault.
+  package mutating func allowOnly(_ names: [String]) {
+    for member in object.members where !names.contains(member.name) {
+      fail(member.name, "value", "\(member.name) is none of \(names.joined(separator: ", "))")
+    }
+  }
+
+  /// The names of all members, in their order.
+  package var names: [String] { object.members.map(\.name) }
+
   package mutating func checkedText(
     _ value: JSONValue, _ name: String, _ bytes: ClosedRange<Int>
   ) -> String? {

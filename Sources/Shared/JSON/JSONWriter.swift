@@ -64,6 +64,12 @@ package struct JSONWriter {
     number(text)
   }
 
+  /// A value that is JSON already.
+  package mutating func field(_ name: StaticString, json text: String) {
+    writeName(name)
+    number(text)
+  }
+
   package mutating func field(_ name: StaticString, value: JSONValue) {
     writeName(name)
     self.value(value)

@@ -125,17 +125,17 @@ package struct PostgresMinerStore: Sendable {
   // MARK: Inside a transaction
 
   /// Reads a miner and keeps others from changing it; feedback on it may go on.
-  private static func lock(
+  static func lock(
     _ id: MinerID, on connection: inout PostgresConnection
   ) throws(PostgresError) -> StoredMiner? {
     let locked = try connection.execute(
       "SELECT FROM poolhub.miners WHERE miner_id = $1 FOR NO KEY UPDATE", [.text(id.text)])
     if locked.rowCount == 0 { return nil }
-    // A statement of its own, so that it sees the override as it stands under the lock.
+    // A statement of its own, so that it sees override and services as they stand under the lock.
     return try find(id, on: &connection)
   }
 
-  fileprivate static func find(
+  static func find(
     _ id: MinerID, on connection: inout PostgresConnection
   ) throws(PostgresError) -> StoredMiner? {
     let sql = StoredMiner.select + "WHERE m.miner_id = $1"
@@ -229,7 +229,9 @@ extension PostgresMinerStore {
         StoredMiner.select + """
           WHERE m.miner_id > $1
             AND ($3::text IS NULL OR m.region = $3)
-            AND ($4::text IS NULL OR m.capabilities @> ARRAY[$4])
+            AND ($4::text IS NULL OR m.capabilities @> ARRAY[$4] OR EXISTS (
+              SELECT FROM poolhub.service_configs c
+              WHERE c.miner_id = m.miner_id AND enabled AND c.capabilities @> ARRAY[$4]))
             AND ($5::float8 IS NULL OR coalesce(t.score, 0.5) >= $5)
             AND ($6::text IS NULL OR strpos(m.miner_id, $6) > 0)
           ORDER BY m.miner_id LIMIT $2

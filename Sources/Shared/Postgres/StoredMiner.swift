@@ -36,14 +36,15 @@ extension StoredMiner {
     SELECT m.miner_id, m.version, m.addr, m.proto, m.region, m.gpu_name, m.gpu_count,
       m.gpu_vram_gb, m.ram_gb, m.cpu_cores, m.max_parallel, m.price_units, m.accel, m.tags,
       m.capabilities, m.wallet_address, m.chain_id, m.created_at, m.updated_at,
-      o.price_units, o.reason, o.expires_at, t.score, t.good, t.bad, t.version
+      o.price_units, o.reason, o.expires_at, t.score, t.good, t.bad, t.version,
+      coalesce(s.words, '{}')
     FROM poolhub.miners m
     LEFT JOIN LATERAL
       (SELECT * FROM poolhub.price_overrides WHERE miner_id = m.miner_id OFFSET 0) o ON true
     LEFT JOIN LATERAL
       (SELECT * FROM poolhub.trust_totals WHERE miner_id = m.miner_id OFFSET 0) t ON true
 
-    """
+    """ + EnabledService.join
 
   init(_ row: PostgresRow) throws(PostgresError) {
     let text = try row.text(0)
@@ -52,7 +53,7 @@ extension StoredMiner {
     }
     record = MinerRecord(
       id: id, version: try row.int(1), profile: try Self.profile(row),
-      priceOverride: try Self.priceOverride(row))
+      priceOverride: try Self.priceOverride(row), services: try EnabledService.list(row.texts(26)))
     trust = .none
     if let score = try row.optionalDouble(22) {
       trust = MinerTrust(

@@ -38,6 +38,8 @@ package struct GatewaySettings: Sendable {
   package var signingKeys: [SigningKey]
   /// POOLHUB_REGISTRATION=open|keyed
   package var registration: Registration
+  /// POOLHUB_SERVICES_FILE: types of service beside the built-in ones; nil: none.
+  package var servicesFile: String?
   /// POOLHUB_SESSION_TTL_SEC=3600
   package var sessionSeconds: Int
   /// POOLHUB_HEARTBEATS_PER_SEC=20000: beyond this the fleet is told to speak less often.
@@ -50,6 +52,10 @@ package struct GatewaySettings: Sendable {
   package var inFlightLimit: Int
   /// POOLHUB_SCORER_QUEUE=4096: requests that may wait for a scorer.
   package var queueLimit: Int
+  /// POOLHUB_MATCH_HISTORY_DAYS=7: for how long answered matches are kept; 0: not at all.
+  package var matchHistoryDays: Int
+  /// POOLHUB_MATCH_HISTORY_PER_SEC=1000: how many of them each gateway keeps.
+  package var matchHistoryPerSecond: Int
 
   package init(_ reader: SettingsReader) throws(SettingsError) {
     common = try CommonSettings(reader)
@@ -60,6 +66,7 @@ package struct GatewaySettings: Sendable {
     adminSecret = try reader.secret("POOLHUB_ADMIN_SECRET")
     signingKeys = try reader.signingKeys("POOLHUB_SESSION_SIGNING_KEYS")
     registration = try reader.choice("POOLHUB_REGISTRATION", default: Registration.open)
+    servicesFile = reader.text("POOLHUB_SERVICES_FILE")
     sessionSeconds = try reader.integer(
       "POOLHUB_SESSION_TTL_SEC", default: 3_600, in: 1...2_592_000)
     heartbeatsPerSecond = try reader.integer(
@@ -70,6 +77,9 @@ package struct GatewaySettings: Sendable {
       reader.text("POOLHUB_SCORER_BIND") ?? "tcp://127.0.0.1:8204", key: "POOLHUB_SCORER_BIND")
     inFlightLimit = try reader.integer("POOLHUB_SCORER_IN_FLIGHT", default: 1_024, in: 1...65_536)
     queueLimit = try reader.integer("POOLHUB_SCORER_QUEUE", default: 4_096, in: 1...1_000_000)
+    matchHistoryDays = try reader.integer("POOLHUB_MATCH_HISTORY_DAYS", default: 7, in: 0...3_650)
+    matchHistoryPerSecond = try reader.integer(
+      "POOLHUB_MATCH_HISTORY_PER_SEC", default: 1_000, in: 1...1_000_000)
   }
 }
 

@@ -27,6 +27,10 @@ extension Metric {
     "poolhub_match_latency_seconds", "From a match request's body to its answer.")
   package static let matchRetries = counter(
     "poolhub_match_retries_total", "Matches moved to another scorer.")
+  package static let matchHistoryRows = counter(
+    "poolhub_match_history_total", "Answered matches written to the history.")
+  package static let matchHistoryWaiting = gauge(
+    "poolhub_match_history_waiting", "Answered matches waiting to be written to the history.")
 
   // Feedback.
   package static let feedback = counter(
@@ -97,6 +101,7 @@ extension Metric {
   package static let all: [Metric] = [
     minersOnline, heartbeats, webSockets, webSocketClosures, registrations,
     matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
+    matchHistoryRows, matchHistoryWaiting,
     feedback, feedbackDuplicates, feedbackLatency,
     scorerUp, scorerReady, scorerInFlight, scorerAnswers, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerMinersOnline, registryLag,

@@ -134,6 +134,9 @@ package final class HistogramSeries: MetricSeries, RecorderHandler, TimerHandler
     record(Double(parts.seconds) + Double(parts.attoseconds) / 1e18)
   }
 
+  /// How many records each bucket has, and at the end those above all of them.
+  package var counts: [UInt64] { state.withLock { $0.counts } }
+
   private func firstBucket(holding value: Double) -> Int {
     var low = 0
     var high = buckets.count
