@@ -229,9 +229,10 @@ extension PostgresMinerStore {
         StoredMiner.select + """
           WHERE m.miner_id > $1
             AND ($3::text IS NULL OR m.region = $3)
-            AND ($4::text IS NULL OR m.capabilities @> ARRAY[$4] OR EXISTS (
-              SELECT FROM poolhub.service_configs c
-              WHERE c.miner_id = m.miner_id AND enabled AND c.capabilities @> ARRAY[$4]))
+            AND ($4::text IS NULL OR m.capabilities @> ARRAY[$4] OR (
+              -- As a value, not EXISTS, for which the planner may read the whole table.
+              SELECT true FROM poolhub.service_configs c
+              WHERE c.miner_id = m.miner_id AND enabled AND c.capabilities @> ARRAY[$4] LIMIT 1))
             AND ($5::float8 IS NULL OR coalesce(t.score, 0.5) >= $5)
             AND ($6::text IS NULL OR strpos(m.miner_id, $6) > 0)
           ORDER BY m.miner_id LIMIT $2
