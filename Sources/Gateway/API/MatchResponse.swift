@@ -14,15 +14,18 @@ package struct MatchResponse: Sendable {
   }
 
   package func body() -> [UInt8] {
-    var json = JSONWriter(capacity: 256 + 512 * answer.candidates.count)
+    var json = JSONWriter(capacity: 256 + 640 * answer.candidates.count)
     json.object { json in
       json.field("job_id", jobID)
       json.field("match_id", matchID)
       json.arrayField("candidates") { json in
         for candidate in answer.candidates { Self.write(candidate, to: &json) }
       }
-      json.field(
-        "explain", answer.candidates.first.map { Self.explain($0.parts) } ?? "no candidate")
+      if let best = answer.candidates.first {
+        json.field("explain", json: Self.quotedExplain(best.parts))
+      } else {
+        json.field("explain", "no candidate")
+      }
       if let counts = answer.counts { Self.write(counts, to: &json) }
     }
     return json.bytes
@@ -38,7 +41,7 @@ package struct MatchResponse: Sendable {
       json.field("eta_ms", candidate.etaMilliseconds)
       json.field("price", number: candidate.price.description)
       json.field("trust", candidate.trust)
-      json.field("explain", explain(candidate.parts))
+      json.field("explain", json: quotedExplain(candidate.parts))
       json.objectField("breakdown") { json in
         json.field("cap", candidate.parts.cap)
         json.field("price", candidate.parts.price)
@@ -61,15 +64,30 @@ package struct MatchResponse: Sendable {
 
   /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`
   package static func explain(_ parts: ScoreParts) -> String {
-    "cap=\(twoPlaces(parts.cap)) • price=\(twoPlaces(parts.price))"
-      + " • latency=\(twoPlaces(parts.latency)) • trust=\(twoPlaces(parts.trust))"
-      + " • load=\(twoPlaces(parts.load))"
+    String(decoding: quotedExplain(parts).dropFirst().dropLast(), as: UTF8.self)
   }
 
-  /// Of a number from 0 to 1.
-  private static func twoPlaces(_ part: Double) -> String {
-    let hundredths = Int((part * 100).rounded())
-    let rest = hundredths % 100
-    return rest < 10 ? "\(hundredths / 100).0\(rest)" : "\(hundredths / 100).\(rest)"
+  /// As JSON has it: nothing in it needs an escape.
+  private static func quotedExplain(_ parts: ScoreParts) -> [UInt8] {
+    var text: [UInt8] = []
+    text.reserveCapacity(80)
+    append("\"cap=", parts.cap, to: &text)
+    append(" • price=", parts.price, to: &text)
+    append(" • latency=", parts.latency, to: &text)
+    append(" • trust=", parts.trust, to: &text)
+    append(" • load=", parts.load, to: &text)
+    text.append(UInt8(ascii: "\""))
+    return text
+  }
+
+  /// - Parameter part: from 0 to 1; told to two places.
+  private static func append(_ name: StaticString, _ part: Double, to text: inout [UInt8]) {
+    text.append(
+      contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    let hundredths = Int((min(max(part, 0), 1) * 100).rounded())
+    text.append(UInt8(ascii: "0") + UInt8(hundredths / 100))
+    text.append(UInt8(ascii: "."))
+    text.append(UInt8(ascii: "0") + UInt8(hundredths / 10 % 10))
+    text.append(UInt8(ascii: "0") + UInt8(hundredths % 10))
   }
 }

@@ -105,16 +105,16 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
     }
   }
 
-  /// The same handlers in the same order as Hummingbird's `HTTP1Channel` sets them up.
+  /// Handlers as Hummingbird's `HTTP1Channel` sets them up, behind those of our own.
   private func serveHTTP(firstPart: NIOAny, context: ChannelHandlerContext) {
     do {
       let pipeline = context.pipeline.syncOperations
-      try pipeline.addHandlers([
-        HeadFieldHandler(),
-        HTTP1ToHTTPServerCodec(secure: false),
-        HTTPConnectionStateHandler(
-          idleTimeout: Duration(plan.configuration.idleTimeout), logger: logger),
-      ])
+      try pipeline.addHandler(
+        ConnectionLifeHandler(idleTimeout: plan.configuration.idleTimeout))
+      if let route = plan.configuration.directRoute {
+        try pipeline.addHandler(DirectCallHandler(route: route))
+      }
+      try pipeline.addHandlers([HeadFieldHandler(), HTTP1ToHTTPServerCodec(secure: false)])
       let channel = try HTTP1Channel.Value(
         wrappingChannelSynchronously: context.channel,
         configuration: .init(isOutboundHalfClosureEnabled: true))

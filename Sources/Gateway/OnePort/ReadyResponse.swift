@@ -1,7 +1,7 @@
 import NIOHTTP1
 
-/// A whole HTTP answer, made before any route saw the request. `Content-Length` and
-/// `Connection: close` are added when it is written.
+/// A whole HTTP answer that no route made. `Content-Length` is added when it is written, and
+/// `Connection: close` when the port refuses a connection with it.
 package struct ReadyResponse: Sendable {
   package var status: HTTPResponseStatus
   package var headers: HTTPHeaders

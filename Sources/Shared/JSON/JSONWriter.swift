@@ -69,6 +69,13 @@ package struct JSONWriter {
     self.value(value)
   }
 
+  /// A member's value as JSON bytes that are known to be sound.
+  package mutating func field(_ name: StaticString, json: some Collection<UInt8>) {
+    writeName(name)
+    bytes.append(contentsOf: json)
+    needsComma = true
+  }
+
   /// A member whose name is not known beforehand.
   package mutating func field(named name: String, _ body: (inout JSONWriter) -> Void) {
     comma()
@@ -91,17 +98,24 @@ package struct JSONWriter {
   package mutating func value(_ value: Double) {
     guard value.isFinite else { return null() }
     if value.rounded() == value, abs(value) < 0x1p54 {
-      number(String(Int64(value)))
+      whole(Int64(value))
     } else {
       number(value.description)
     }
+  }
+
+  private mutating func whole(_ value: Int64) {
+    guard (0...9).contains(value) else { return number(String(value)) }
+    comma()
+    bytes.append(UInt8(ascii: "0") + UInt8(value))
   }
 
   package mutating func null() { number("null") }
 
   package mutating func number(_ text: String) {
     comma()
-    bytes.append(contentsOf: text.utf8)
+    var text = text
+    text.withUTF8 { bytes.append(contentsOf: $0) }
   }
 
   package mutating func value(_ value: JSONValue) {
@@ -148,7 +162,12 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
     var text = text
     text.withUTF8 { utf8 in
-      if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+      var needsEscape = false
+      for byte in utf8 {
+        needsEscape =
+          needsEscape || byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+      }
+      if !needsEscape {
         bytes.append(contentsOf: utf8)
       } else {
         for byte in utf8 { writeEscaped(byte) }

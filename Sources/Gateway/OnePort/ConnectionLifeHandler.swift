@@ -1,0 +1,84 @@
+import NIOCore
+import NIOHTTP1
+
+/// Ends an HTTP connection that is idle for too long, and, once the server stops, after its last
+/// answer.
+///
+/// Stands in for Hummingbird's `HTTPConnectionStateHandler` with the same rules: that one is too far
+/// from the network to see the requests that are answered directly.
+final class ConnectionLifeHandler: ChannelDuplexHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  private let idleTimeout: TimeAmount
+  private var lastActive = NIODeadline.now()
+  private var unansweredCount = 0
+  private var isRequestBeingRead = false
+  private var endsAfterAnswers = false
+  private var timer: Scheduled<Void>?
+
+  init(idleTimeout: TimeAmount) { self.idleTimeout = idleTimeout }
+
+  func handlerAdded(context: ChannelHandlerContext) { look(in: idleTimeout, context: context) }
+
+  func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    timer?.cancel()
+    context.fireChannelInactive()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    switch Self.unwrapInboundIn(data) {
+    case .head:
+      unansweredCount += 1
+      isRequestBeingRead = true
+      lastActive = .now()
+    case .body: lastActive = .now()
+    case .end: isRequestBeingRead = false
+    }
+    context.fireChannelRead(data)
+  }
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    guard case .end = Self.unwrapOutboundIn(data) else {
+      return context.write(data, promise: promise)
+    }
+    unansweredCount -= 1
+    guard unansweredCount <= 0 else { return context.write(data, promise: promise) }
+    // What isn't HTTP is answered though no request was counted.
+    unansweredCount = 0
+    lastActive = .now()
+    if endsAfterAnswers {
+      context.writeAndFlush(data, promise: promise)
+      context.close(promise: nil)
+    } else {
+      context.write(data, promise: promise)
+    }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard event is ChannelShouldQuiesceEvent else {
+      return context.fireUserInboundEventTriggered(event)
+    }
+    if unansweredCount == 0 {
+      context.close(promise: nil)
+    } else {
+      endsAfterAnswers = true
+    }
+  }
+
+  private func look(in delay: TimeAmount, context: ChannelHandlerContext) {
+    timer = context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+      let isAtWork = self.unansweredCount > 0 && !self.isRequestBeingRead
+      let left = self.lastActive + self.idleTimeout - .now()
+      switch (isAtWork, left <= .zero) {
+      case (true, _): self.look(in: self.idleTimeout, context: context)
+      case (false, true): context.close(promise: nil)
+      case (false, false): self.look(in: left, context: context)
+      }
+    }
+  }
+}
