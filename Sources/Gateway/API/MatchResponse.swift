@@ -22,7 +22,7 @@ package struct MatchResponse: Sendable {
         for candidate in answer.candidates { Self.write(candidate, to: &json) }
       }
       if let best = answer.candidates.first {
-        json.field("explain", json: Self.quotedExplain(best.parts))
+        json.field("explain", Self.explain(best.parts))
       } else {
         json.field("explain", "no candidate")
       }
@@ -31,25 +31,39 @@ package struct MatchResponse: Sendable {
     return json.bytes
   }
 
+  /// By pieces of text, since a match's answer is mostly this.
   private static func write(_ candidate: Candidate, to json: inout JSONWriter) {
-    json.object { json in
-      json.field("miner_id", candidate.minerID.text)
-      json.field("addr", candidate.addr)
-      json.field("proto", candidate.proto.rawValue)
-      json.field("region", candidate.region)
-      json.field("score", candidate.score)
-      json.field("eta_ms", candidate.etaMilliseconds)
-      json.field("price", number: candidate.price.description)
-      json.field("trust", candidate.trust)
-      json.field("explain", json: quotedExplain(candidate.parts))
-      json.objectField("breakdown") { json in
-        json.field("cap", candidate.parts.cap)
-        json.field("price", candidate.parts.price)
-        json.field("latency", candidate.parts.latency)
-        json.field("trust", candidate.parts.trust)
-        json.field("load", candidate.parts.load)
-      }
-    }
+    json.value(inPieces: { json in
+      json.piece(#"{"miner_id":"#)
+      json.piece(string: candidate.minerID.text)
+      json.piece(#","addr":"#)
+      json.piece(string: candidate.addr)
+      json.piece(#","proto":""#)
+      json.piece(unescaped: candidate.proto.rawValue)
+      json.piece(#"","region":"#)
+      json.piece(string: candidate.region)
+      json.piece(#","score":"#)
+      json.piece(candidate.score)
+      json.piece(#","eta_ms":"#)
+      json.piece(candidate.etaMilliseconds ?? .nan)
+      json.piece(#","price":"#)
+      json.piece(unescaped: candidate.price.description)
+      json.piece(#","trust":"#)
+      json.piece(candidate.trust)
+      json.piece(#","explain":""#)
+      explain(candidate.parts, to: &json)
+      json.piece(#"","breakdown":{"cap":"#)
+      json.piece(candidate.parts.cap)
+      json.piece(#","price":"#)
+      json.piece(candidate.parts.price)
+      json.piece(#","latency":"#)
+      json.piece(candidate.parts.latency)
+      json.piece(#","trust":"#)
+      json.piece(candidate.parts.trust)
+      json.piece(#","load":"#)
+      json.piece(candidate.parts.load)
+      json.piece("}}")
+    })
   }
 
   private static func write(_ counts: MatchCounts, to json: inout JSONWriter) {
@@ -62,32 +76,32 @@ package struct MatchResponse: Sendable {
     }
   }
 
-  /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`
+  /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`; nothing in it needs an escape.
+  private static func explain(_ parts: ScoreParts, to json: inout JSONWriter) {
+    json.piece("cap=")
+    twoPlaces(parts.cap, to: &json)
+    json.piece(" • price=")
+    twoPlaces(parts.price, to: &json)
+    json.piece(" • latency=")
+    twoPlaces(parts.latency, to: &json)
+    json.piece(" • trust=")
+    twoPlaces(parts.trust, to: &json)
+    json.piece(" • load=")
+    twoPlaces(parts.load, to: &json)
+  }
+
   package static func explain(_ parts: ScoreParts) -> String {
-    String(decoding: quotedExplain(parts).dropFirst().dropLast(), as: UTF8.self)
+    var json = JSONWriter(capacity: 80)
+    explain(parts, to: &json)
+    return String(decoding: json.bytes, as: UTF8.self)
   }
 
-  /// As JSON has it: nothing in it needs an escape.
-  private static func quotedExplain(_ parts: ScoreParts) -> [UInt8] {
-    var text: [UInt8] = []
-    text.reserveCapacity(80)
-    append("\"cap=", parts.cap, to: &text)
-    append(" • price=", parts.price, to: &text)
-    append(" • latency=", parts.latency, to: &text)
-    append(" • trust=", parts.trust, to: &text)
-    append(" • load=", parts.load, to: &text)
-    text.append(UInt8(ascii: "\""))
-    return text
-  }
-
-  /// - Parameter part: from 0 to 1; told to two places.
-  private static func append(_ name: StaticString, _ part: Double, to text: inout [UInt8]) {
-    text.append(
-      contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+  /// - Parameter part: from 0 to 1.
+  private static func twoPlaces(_ part: Double, to json: inout JSONWriter) {
     let hundredths = Int((min(max(part, 0), 1) * 100).rounded())
-    text.append(UInt8(ascii: "0") + UInt8(hundredths / 100))
-    text.append(UInt8(ascii: "."))
-    text.append(UInt8(ascii: "0") + UInt8(hundredths / 10 % 10))
-    text.append(UInt8(ascii: "0") + UInt8(hundredths % 10))
+    json.piece(digit: hundredths / 100)
+    json.piece(".")
+    json.piece(digit: hundredths / 10 % 10)
+    json.piece(digit: hundredths % 10)
   }
 }

@@ -69,13 +69,6 @@ package struct JSONWriter {
     self.value(value)
   }
 
-  /// A member's value as JSON bytes that are known to be sound.
-  package mutating func field(_ name: StaticString, json: some Collection<UInt8>) {
-    writeName(name)
-    bytes.append(contentsOf: json)
-    needsComma = true
-  }
-
   /// A member whose name is not known beforehand.
   package mutating func field(named name: String, _ body: (inout JSONWriter) -> Void) {
     comma()
@@ -96,26 +89,55 @@ package struct JSONWriter {
 
   /// The shortest digits that read back as `value`; whole numbers without a fraction; null when not finite.
   package mutating func value(_ value: Double) {
-    guard value.isFinite else { return null() }
-    if value.rounded() == value, abs(value) < 0x1p54 {
-      whole(Int64(value))
-    } else {
-      number(value.description)
-    }
-  }
-
-  private mutating func whole(_ value: Int64) {
-    guard (0...9).contains(value) else { return number(String(value)) }
     comma()
-    bytes.append(UInt8(ascii: "0") + UInt8(value))
+    piece(value)
   }
 
   package mutating func null() { number("null") }
 
   package mutating func number(_ text: String) {
     comma()
+    piece(unescaped: text)
+  }
+
+  // MARK: Pieces
+
+  /// A value that `body` writes in pieces: text as it stands, where quotes and commas are the caller's
+  /// affair. For what is written so often that the comfort above costs too much.
+  package mutating func value(inPieces body: (inout JSONWriter) -> Void) {
+    comma()
+    body(&self)
+    needsComma = true
+  }
+
+  package mutating func piece(_ text: StaticString) {
+    bytes.append(
+      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// Text in which nothing needs an escape.
+  package mutating func piece(unescaped text: String) {
     var text = text
     text.withUTF8 { bytes.append(contentsOf: $0) }
+  }
+
+  /// Text with its quotes and escapes.
+  package mutating func piece(string text: String) { writeString(text) }
+
+  /// - Parameter digit: 0 to 9.
+  package mutating func piece(digit: Int) { bytes.append(UInt8(ascii: "0") + UInt8(digit)) }
+
+  /// As `value` writes it.
+  package mutating func piece(_ value: Double) {
+    if !value.isFinite {
+      piece("null")
+    } else if value.rounded() != value || abs(value) >= 0x1p54 {
+      piece(unescaped: value.description)
+    } else if value >= 0 && value < 10 {
+      piece(digit: Int(value))
+    } else {
+      piece(unescaped: String(Int64(value)))
+    }
   }
 
   package mutating func value(_ value: JSONValue) {
