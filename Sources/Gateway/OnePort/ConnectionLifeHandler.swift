@@ -46,17 +46,22 @@ final class ConnectionLifeHandler: ChannelDuplexHandler {
     guard case .end = Self.unwrapOutboundIn(data) else {
       return context.write(data, promise: promise)
     }
-    unansweredCount -= 1
-    guard unansweredCount <= 0 else { return context.write(data, promise: promise) }
-    // What isn't HTTP is answered though no request was counted.
-    unansweredCount = 0
-    lastActive = .now()
-    if endsAfterAnswers {
+    if answerEnds() {
       context.writeAndFlush(data, promise: promise)
       context.close(promise: nil)
     } else {
       context.write(data, promise: promise)
     }
+  }
+
+  /// Takes note that an answer's end is being written.
+  /// - Returns: true when the connection is to be closed behind it.
+  func answerEnds() -> Bool {
+    // What isn't HTTP is answered though no request was counted.
+    unansweredCount = max(0, unansweredCount - 1)
+    if unansweredCount > 0 { return false }
+    lastActive = .now()
+    return endsAfterAnswers
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -27,6 +27,8 @@ final class DirectCallHandler: ChannelDuplexHandler {
   }
 
   private let route: any DirectRoute
+  private let life: ConnectionLifeHandler
+  private let encoder: ChannelHandlerContext
   private var connection: (any DirectConnection)?
   private var context: ChannelHandlerContext?
   private var reading: Reading?
@@ -40,7 +42,14 @@ final class DirectCallHandler: ChannelDuplexHandler {
   private var isReleasing = false
   private var hasPassedOn = false
 
-  init(route: any DirectRoute) { self.route = route }
+  /// - Parameter encoder: where ordinary answers become bytes; direct ones leave from there.
+  init(
+    route: any DirectRoute, life: ConnectionLifeHandler, encoder: ChannelHandlerContext
+  ) {
+    self.route = route
+    self.life = life
+    self.encoder = encoder
+  }
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
@@ -137,21 +146,18 @@ final class DirectCallHandler: ChannelDuplexHandler {
   func answered(_ number: Int, with response: ReadyResponse) {
     guard let context else { return }
     answers.fill(number, with: response)
-    guard let first = answers.popFirst() else { return }
-    write(first, context: context)
-    while let next = answers.popFirst() { write(next, context: context) }
+    var isLast = false
+    var hasWritten = false
+    while let next = answers.popFirst() {
+      let bytes = next.bytes(allocator: context.channel.allocator)
+      encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
+      hasWritten = true
+      isLast = life.answerEnds()
+    }
+    guard hasWritten else { return }
     context.flush()
+    if isLast { return context.close(promise: nil) }
     if !held.isEmpty { release(context: context) }
-  }
-
-  private func write(_ response: ReadyResponse, context: ChannelHandlerContext) {
-    var head = HTTPResponseHead(
-      version: .http1_1, status: response.status, headers: response.headers)
-    head.headers.add(name: "Content-Length", value: String(response.body.count))
-    context.write(Self.wrapOutboundOut(.head(head)), promise: nil)
-    let body = context.channel.allocator.buffer(bytes: response.body)
-    context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-    context.write(Self.wrapOutboundOut(.end(nil)), promise: nil)
   }
 
   /// Answers have left, so that what waited for them may go on.

@@ -109,10 +109,11 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
   private func serveHTTP(firstPart: NIOAny, context: ChannelHandlerContext) {
     do {
       let pipeline = context.pipeline.syncOperations
-      try pipeline.addHandler(
-        ConnectionLifeHandler(idleTimeout: plan.configuration.idleTimeout))
+      let life = ConnectionLifeHandler(idleTimeout: plan.configuration.idleTimeout)
+      try pipeline.addHandler(life)
       if let route = plan.configuration.directRoute {
-        try pipeline.addHandler(DirectCallHandler(route: route))
+        let encoder = try pipeline.context(handlerType: HTTPResponseEncoder.self)
+        try pipeline.addHandler(DirectCallHandler(route: route, life: life, encoder: encoder))
       }
       try pipeline.addHandlers([HeadFieldHandler(), HTTP1ToHTTPServerCodec(secure: false)])
       let channel = try HTTP1Channel.Value(
