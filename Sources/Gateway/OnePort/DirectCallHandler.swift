@@ -26,8 +26,8 @@ final class DirectCallHandler: ChannelDuplexHandler {
     var body: ByteBuffer?
   }
 
-  private let route: any DirectRoute
-  private let life: ConnectionLifeHandler
+  private let route: (any DirectRoute)?
+  private let life: ConnectionLife
   private let encoder: ChannelHandlerContext
   private var connection: (any DirectConnection)?
   private var context: ChannelHandlerContext?
@@ -42,9 +42,11 @@ final class DirectCallHandler: ChannelDuplexHandler {
   private var isReleasing = false
   private var hasPassedOn = false
 
-  /// - Parameter encoder: where ordinary answers become bytes; direct ones leave from there.
+  /// - Parameters:
+  ///   - route: nil: everything goes the ordinary way.
+  ///   - encoder: where ordinary answers become bytes; direct ones leave from there.
   init(
-    route: any DirectRoute, life: ConnectionLifeHandler, encoder: ChannelHandlerContext
+    route: (any DirectRoute)?, life: ConnectionLife, encoder: ChannelHandlerContext
   ) {
     self.route = route
     self.life = life
@@ -53,11 +55,13 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    connection = route.connection(on: context.eventLoop)
+    connection = route?.connection(on: context.eventLoop)
+    life.begin(context: context)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     self.context = nil
+    life.end()
     reading = nil
     held.removeAll()
   }
@@ -65,7 +69,14 @@ final class DirectCallHandler: ChannelDuplexHandler {
   // MARK: In
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    take(.part(Self.unwrapInboundIn(data)), context: context)
+    let part = Self.unwrapInboundIn(data)
+    life.read(part)
+    take(.part(part), context: context)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    life.end()
+    context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -73,10 +84,11 @@ final class DirectCallHandler: ChannelDuplexHandler {
   }
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    if case ChannelEvent.inputClosed = event {
-      take(.inputClosed, context: context)
-    } else {
-      context.fireUserInboundEventTriggered(event)
+    switch event {
+    case is ChannelShouldQuiesceEvent:
+      if life.quiesce() { context.close(promise: nil) }
+    case ChannelEvent.inputClosed: take(.inputClosed, context: context)
+    default: context.fireUserInboundEventTriggered(event)
     }
   }
 
@@ -139,8 +151,16 @@ final class DirectCallHandler: ChannelDuplexHandler {
   // MARK: Out
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    if case .end = Self.unwrapOutboundIn(data) { ordinaryCount = max(0, ordinaryCount - 1) }
-    context.write(data, promise: promise)
+    guard case .end = Self.unwrapOutboundIn(data) else {
+      return context.write(data, promise: promise)
+    }
+    ordinaryCount = max(0, ordinaryCount - 1)
+    if life.answerEnds() {
+      context.writeAndFlush(data, promise: promise)
+      context.close(promise: nil)
+    } else {
+      context.write(data, promise: promise)
+    }
   }
 
   func answered(_ number: Int, with response: ReadyResponse) {

@@ -109,13 +109,13 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
   private func serveHTTP(firstPart: NIOAny, context: ChannelHandlerContext) {
     do {
       let pipeline = context.pipeline.syncOperations
-      let life = ConnectionLifeHandler(idleTimeout: plan.configuration.idleTimeout)
-      try pipeline.addHandler(life)
-      if let route = plan.configuration.directRoute {
-        let encoder = try pipeline.context(handlerType: HTTPResponseEncoder.self)
-        try pipeline.addHandler(DirectCallHandler(route: route, life: life, encoder: encoder))
-      }
-      try pipeline.addHandlers([HeadFieldHandler(), HTTP1ToHTTPServerCodec(secure: false)])
+      let directCalls = DirectCallHandler(
+        route: plan.configuration.directRoute,
+        life: ConnectionLife(idleTimeout: plan.configuration.idleTimeout),
+        encoder: try pipeline.context(handlerType: HTTPResponseEncoder.self))
+      try pipeline.addHandlers([
+        directCalls, HeadFieldHandler(), HTTP1ToHTTPServerCodec(secure: false),
+      ])
       let channel = try HTTP1Channel.Value(
         wrappingChannelSynchronously: context.channel,
         configuration: .init(isOutboundHalfClosureEnabled: true))

@@ -5,13 +5,9 @@ import NIOHTTP1
 /// answer.
 ///
 /// Stands in for Hummingbird's `HTTPConnectionStateHandler` with the same rules: that one is too far
-/// from the network to see the requests that are answered directly.
-final class ConnectionLifeHandler: ChannelDuplexHandler {
-  typealias InboundIn = HTTPServerRequestPart
-  typealias InboundOut = HTTPServerRequestPart
-  typealias OutboundIn = HTTPServerResponsePart
-  typealias OutboundOut = HTTPServerResponsePart
-
+/// from the network to see the requests that are answered directly. Told by the connection's
+/// `DirectCallHandler`, on its event loop.
+final class ConnectionLife {
   private let idleTimeout: TimeAmount
   private var lastActive = NIODeadline.now()
   private var unansweredCount = 0
@@ -21,36 +17,19 @@ final class ConnectionLifeHandler: ChannelDuplexHandler {
 
   init(idleTimeout: TimeAmount) { self.idleTimeout = idleTimeout }
 
-  func handlerAdded(context: ChannelHandlerContext) { look(in: idleTimeout, context: context) }
+  /// The connection is closed by `context` when it was idle for too long.
+  func begin(context: ChannelHandlerContext) { look(in: idleTimeout, context: context) }
 
-  func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+  func end() { timer?.cancel() }
 
-  func channelInactive(context: ChannelHandlerContext) {
-    timer?.cancel()
-    context.fireChannelInactive()
-  }
-
-  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    switch Self.unwrapInboundIn(data) {
+  func read(_ part: HTTPServerRequestPart) {
+    switch part {
     case .head:
       unansweredCount += 1
       isRequestBeingRead = true
       lastActive = .now()
     case .body: lastActive = .now()
     case .end: isRequestBeingRead = false
-    }
-    context.fireChannelRead(data)
-  }
-
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard case .end = Self.unwrapOutboundIn(data) else {
-      return context.write(data, promise: promise)
-    }
-    if answerEnds() {
-      context.writeAndFlush(data, promise: promise)
-      context.close(promise: nil)
-    } else {
-      context.write(data, promise: promise)
     }
   }
 
@@ -64,15 +43,11 @@ final class ConnectionLifeHandler: ChannelDuplexHandler {
     return endsAfterAnswers
   }
 
-  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-    guard event is ChannelShouldQuiesceEvent else {
-      return context.fireUserInboundEventTriggered(event)
-    }
-    if unansweredCount == 0 {
-      context.close(promise: nil)
-    } else {
-      endsAfterAnswers = true
-    }
+  /// The server stops.
+  /// - Returns: true when the connection is to be closed now.
+  func quiesce() -> Bool {
+    endsAfterAnswers = true
+    return unansweredCount == 0
   }
 
   private func look(in delay: TimeAmount, context: ChannelHandlerContext) {
