@@ -125,8 +125,8 @@ final class DirectCallHandler: ChannelDuplexHandler {
   }
 
   private func takeHead(_ head: HTTPRequestHead, context: ChannelHandlerContext) -> Bool {
+    if answers.count >= Self.callLimit { return false }
     if ordinaryCount == 0, !isOrdinaryFromNow, let call = connection?.take(head) {
-      if answers.count >= Self.callLimit { return false }
       reading = Reading(call: call)
       return true
     }
