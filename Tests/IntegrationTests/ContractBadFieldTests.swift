@@ -132,11 +132,10 @@ extension RunningProcesses.Contract {
       fields.map { BadField(#""\#(object)": {\#($0.member)}"#, $0.field, $0.code) }
     }
 
-    @Test("A bad field of a match", arguments: inMatches)
+    @Test("A bad field of a match", .bothWaysIn, arguments: inMatches)
     func match(_ bad: BadField) async throws {
-      let client = try Corner("bad-match").client
       let body = Corner.object(#""job_id": "j""#, bad.member)
-      try await client.match(Array(body.utf8)).expectBadField(bad.field, bad.code)
+      try await Corner("bad-match").match(body: body).expectBadField(bad.field, bad.code)
     }
 
     private static let inFeedback: [BadField] =
@@ -221,7 +220,7 @@ extension RunningProcesses.Contract {
       "{\"a\": \"\u{1}\"}", String(repeating: "[", count: 40), #"{"a": 1} // x"#,
     ]
 
-    @Test("400 for what is no JSON", arguments: noJSON)
+    @Test("400 for what is no JSON", .bothWaysIn, arguments: noJSON)
     func notJSON(_ body: String) async throws {
       let corner = try Corner("bad-json")
       let miner = try await corner.register("1")
@@ -239,7 +238,8 @@ extension RunningProcesses.Contract {
     }
 
     @Test(
-      "422 for JSON that is no object", arguments: ["[]", "[{}]", "5", #""x""#, "null", "true"])
+      "422 for JSON that is no object", .bothWaysIn,
+      arguments: ["[]", "[{}]", "5", #""x""#, "null", "true"])
     func noObject(_ body: String) async throws {
       let corner = try Corner("bad-object")
       let miner = try await corner.register("1")
@@ -256,7 +256,7 @@ extension RunningProcesses.Contract {
       let (coordinator, admin) = (client.coordinatorSecret ?? "", client.adminSecret ?? "")
       return [
         ("/v1/miners/register", miner.token), ("/v1/miners/update", miner.token),
-        ("/v1/miners/heartbeat", miner.token), ("/v1/match", coordinator),
+        ("/v1/miners/heartbeat", miner.token), (WayIn.current.path, coordinator),
         ("/v1/feedback", coordinator), ("/v1/miners/\(miner.id)/price-override", admin),
       ]
     }

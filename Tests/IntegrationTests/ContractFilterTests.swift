@@ -67,7 +67,7 @@ struct MatchFilter: Sendable, CustomTestStringConvertible {
 }
 
 extension RunningProcesses.Contract {
-  @Suite("The filters of a match") struct Filters {
+  @Suite("The filters of a match", .bothWaysIn) struct Filters {
     @Test("Each filter by itself", arguments: zip(1...MatchFilter.all.count, MatchFilter.all))
     func single(_ number: Int, _ filter: MatchFilter) async throws {
       let corner = try Corner("filter-\(number)")

@@ -60,11 +60,16 @@ struct Corner: Sendable {
     _ requirements: String = "", hints: String = "", _ rest: String = ""
   ) async throws -> HubAnswer {
     let hints = Self.object(#""region": "\#(name)", "deadline_ms": 10000"#, hints)
-    return try await client.request(
-      "POST", "/v1/match", bearer: client.coordinatorSecret,
-      text: Self.object(
+    return try await match(
+      body: Self.object(
         #""job_id": "job-of-\#(name)", "top_k": 50, "explain": "full""#,
         #""requirements": {\#(requirements)}, "hints": \#(hints)"#, rest))
+  }
+
+  /// Matches with this body, by the way in that the test is about.
+  func match(body: String) async throws -> HubAnswer {
+    try await client.request(
+      "POST", WayIn.current.path, bearer: client.coordinatorSecret, text: body)
   }
 
   /// The miners that a match finds, best first, without the corner's name.

@@ -3,7 +3,7 @@ import Simulation
 import Testing
 
 extension RunningProcesses.Contract {
-  @Suite("The answer to a match") struct Matches {
+  @Suite("The answer to a match", .bothWaysIn) struct Matches {
     private static let candidateFields = [
       "miner_id", "addr", "proto", "region", "score", "eta_ms", "price", "trust", "explain",
       "breakdown",
@@ -15,11 +15,9 @@ extension RunningProcesses.Contract {
       try await corner.register("1", #""addr": "h:1", "proto": "wss""#)
       var ids: Set<String> = []
       for explain in ["", #""explain": "brief""#, #""explain": null"#] {
-        let answer = try await corner.client.match(
-          Array(
-            Corner.object(
-              #""job_id": "job ü/1", "hints": {"region": "match-fields"}"#, explain
-            ).utf8))
+        let answer = try await corner.match(
+          body: Corner.object(
+            #""job_id": "job ü/1", "hints": {"region": "match-fields"}"#, explain))
         answer.expectOK()
         #expect(
           answer.json?.object?.members.map(\.name)
@@ -49,8 +47,7 @@ extension RunningProcesses.Contract {
       expectNone(try await corner.match("", hints: "", #""explain": "\#(explain)""#))
       // Not even a job's name is enough to find anybody in a region without miners.
       expectNone(
-        try await corner.client.match(
-          Array(#"{"job_id": "j", "hints": {"region": "match-none"}}"#.utf8)))
+        try await corner.match(body: #"{"job_id": "j", "hints": {"region": "match-none"}}"#))
     }
 
     @Test("top_k: one by default, and at most so many")

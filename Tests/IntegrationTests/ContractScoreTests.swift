@@ -13,7 +13,7 @@ private struct Expected {
 }
 
 extension RunningProcesses.Contract {
-  @Suite("The score") struct Scores {
+  @Suite("The score", .bothWaysIn) struct Scores {
     private static let partNames = ["cap", "price", "latency", "trust", "load"]
 
     /// Five miners whose ranks are easy to count.

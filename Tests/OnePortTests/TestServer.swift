@@ -135,6 +135,7 @@ struct TestServer {
       try await latch.future.get()
       return "slow"
     }
+    router.post("/direct") { _, _ in "by the router" }
     router.post("/echo") { request, _ in
       let body = try await request.body.collect(upTo: 1 << 20)
       return Response(status: .ok, body: ResponseBody(byteBuffer: body))

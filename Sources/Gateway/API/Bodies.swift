@@ -5,6 +5,17 @@ import JSON
 package enum Body {
   /// - Throws: `Problem` 400 when it isn't JSON, 422 when it isn't an object.
   package static func object(_ bytes: some Collection<UInt8>) throws(Problem) -> JSONObject {
+    // `withContiguousStorage…` rethrows untyped, so the typed error is carried out as a value.
+    let done = bytes.withContiguousStorageIfAvailable { buffer in
+      Result { () throws(Problem) in try object(UnsafeRawBufferPointer(buffer)) }
+    }
+    if let done { return try done.get() }
+    return try Array(bytes).withUnsafeBytes { buffer in
+      Result { () throws(Problem) in try object(buffer) }
+    }.get()
+  }
+
+  package static func object(_ bytes: UnsafeRawBufferPointer) throws(Problem) -> JSONObject {
     let value: JSONValue
     do {
       value = try JSONValue.parse(bytes)

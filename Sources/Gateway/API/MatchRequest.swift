@@ -11,6 +11,20 @@ package struct MatchRequest: Equatable, Sendable {
   /// Bounds the answer; filters nobody.
   package var deadlineMilliseconds: Int
 
+  /// - Throws: `Problem` 400 when the body isn't JSON, 422 with every fault.
+  package init(body: UnsafeRawBufferPointer) throws(Problem) {
+    if let plain = PlainMatchReader.read(body) {
+      self = plain
+    } else {
+      self = try MatchRequest(Body.object(body))
+    }
+  }
+
+  init(query: MatchQuery, deadlineMilliseconds: Int) {
+    self.query = query
+    self.deadlineMilliseconds = deadlineMilliseconds
+  }
+
   package init(_ object: JSONObject) throws(Problem) {
     (query, deadlineMilliseconds) = try Body.read(object) { fields in
       var query = MatchQuery(

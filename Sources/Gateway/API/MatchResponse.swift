@@ -14,39 +14,56 @@ package struct MatchResponse: Sendable {
   }
 
   package func body() -> [UInt8] {
-    var json = JSONWriter(capacity: 256 + 512 * answer.candidates.count)
+    var json = JSONWriter(capacity: 256 + 640 * answer.candidates.count)
     json.object { json in
       json.field("job_id", jobID)
       json.field("match_id", matchID)
       json.arrayField("candidates") { json in
         for candidate in answer.candidates { Self.write(candidate, to: &json) }
       }
-      json.field(
-        "explain", answer.candidates.first.map { Self.explain($0.parts) } ?? "no candidate")
+      if let best = answer.candidates.first {
+        json.field("explain", Self.explain(best.parts))
+      } else {
+        json.field("explain", "no candidate")
+      }
       if let counts = answer.counts { Self.write(counts, to: &json) }
     }
     return json.bytes
   }
 
+  /// By pieces of text, since a match's answer is mostly this.
   private static func write(_ candidate: Candidate, to json: inout JSONWriter) {
-    json.object { json in
-      json.field("miner_id", candidate.minerID.text)
-      json.field("addr", candidate.addr)
-      json.field("proto", candidate.proto.rawValue)
-      json.field("region", candidate.region)
-      json.field("score", candidate.score)
-      json.field("eta_ms", candidate.etaMilliseconds)
-      json.field("price", number: candidate.price.description)
-      json.field("trust", candidate.trust)
-      json.field("explain", explain(candidate.parts))
-      json.objectField("breakdown") { json in
-        json.field("cap", candidate.parts.cap)
-        json.field("price", candidate.parts.price)
-        json.field("latency", candidate.parts.latency)
-        json.field("trust", candidate.parts.trust)
-        json.field("load", candidate.parts.load)
-      }
-    }
+    json.value(inPieces: { json in
+      json.piece(#"{"miner_id":"#)
+      json.piece(string: candidate.minerID.text)
+      json.piece(#","addr":"#)
+      json.piece(string: candidate.addr)
+      json.piece(#","proto":""#)
+      json.piece(unescaped: candidate.proto.rawValue)
+      json.piece(#"","region":"#)
+      json.piece(string: candidate.region)
+      json.piece(#","score":"#)
+      json.piece(candidate.score)
+      json.piece(#","eta_ms":"#)
+      json.piece(candidate.etaMilliseconds ?? .nan)
+      json.piece(#","price":"#)
+      json.piece(unescaped: candidate.price.description)
+      json.piece(#","trust":"#)
+      json.piece(candidate.trust)
+      json.piece(#","explain":""#)
+      explain(candidate.parts, to: &json)
+      json.piece(#"","breakdown":{"cap":"#)
+      json.piece(candidate.parts.cap)
+      json.piece(#","price":"#)
+      json.piece(candidate.parts.price)
+      json.piece(#","latency":"#)
+      json.piece(candidate.parts.latency)
+      json.piece(#","trust":"#)
+      json.piece(candidate.parts.trust)
+      json.piece(#","load":"#)
+      json.piece(candidate.parts.load)
+      json.piece("}}")
+    })
   }
 
   private static func write(_ counts: MatchCounts, to json: inout JSONWriter) {
@@ -59,17 +76,32 @@ package struct MatchResponse: Sendable {
     }
   }
 
-  /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`
-  package static func explain(_ parts: ScoreParts) -> String {
-    "cap=\(twoPlaces(parts.cap)) • price=\(twoPlaces(parts.price))"
-      + " • latency=\(twoPlaces(parts.latency)) • trust=\(twoPlaces(parts.trust))"
-      + " • load=\(twoPlaces(parts.load))"
+  /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`; nothing in it needs an escape.
+  private static func explain(_ parts: ScoreParts, to json: inout JSONWriter) {
+    json.piece("cap=")
+    twoPlaces(parts.cap, to: &json)
+    json.piece(" • price=")
+    twoPlaces(parts.price, to: &json)
+    json.piece(" • latency=")
+    twoPlaces(parts.latency, to: &json)
+    json.piece(" • trust=")
+    twoPlaces(parts.trust, to: &json)
+    json.piece(" • load=")
+    twoPlaces(parts.load, to: &json)
   }
 
-  /// Of a number from 0 to 1.
-  private static func twoPlaces(_ part: Double) -> String {
-    let hundredths = Int((part * 100).rounded())
-    let rest = hundredths % 100
-    return rest < 10 ? "\(hundredths / 100).0\(rest)" : "\(hundredths / 100).\(rest)"
+  package static func explain(_ parts: ScoreParts) -> String {
+    var json = JSONWriter(capacity: 80)
+    explain(parts, to: &json)
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+
+  /// - Parameter part: from 0 to 1.
+  private static func twoPlaces(_ part: Double, to json: inout JSONWriter) {
+    let hundredths = Int((min(max(part, 0), 1) * 100).rounded())
+    json.piece(digit: hundredths / 100)
+    json.piece(".")
+    json.piece(digit: hundredths / 10 % 10)
+    json.piece(digit: hundredths % 10)
   }
 }

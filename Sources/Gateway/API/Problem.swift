@@ -97,6 +97,19 @@ package struct Problem: Error, Equatable, Sendable {
     }
   }
 
+  /// The answer's header fields, but for those that every answer has.
+  package var headers: [(name: String, value: String)] {
+    var headers = [(name: "Content-Type", value: Self.contentType)]
+    if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
+    if !allow.isEmpty { headers.append(("Allow", allow.joined(separator: ", "))) }
+    if status == 401 { headers.append(("WWW-Authenticate", "Bearer realm=\"poolhub\"")) }
+    if status == 426 {
+      headers.append(("Upgrade", "websocket"))
+      headers.append(("Connection", "upgrade"))
+    }
+    return headers
+  }
+
   package func body(requestID: String) -> [UInt8] {
     var json = JSONWriter()
     json.object { json in

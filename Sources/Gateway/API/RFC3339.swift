@@ -34,7 +34,7 @@ extension Timestamp {
       + Self.padded(rest % 1_000, 3) + "Z"
   }
 
-  private static func padded(_ number: Int, _ count: Int) -> String {
+  static func padded(_ number: Int, _ count: Int) -> String {
     let digits = String(number)
     return String(repeating: "0", count: count - digits.count) + digits
   }
@@ -42,7 +42,7 @@ extension Timestamp {
 
 /// A day of the Gregorian calendar, continued backwards. Both conversions are Howard Hinnant's
 /// (https://howardhinnant.github.io/date_algorithms.html): years begin in March, eras have 400 of them.
-private struct CivilDate: Equatable {
+struct CivilDate: Equatable {
   var year: Int
   var month: Int
   var day: Int

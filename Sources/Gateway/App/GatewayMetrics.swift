@@ -3,7 +3,6 @@ import Domain
 import GatewayHistory
 import OnePort
 import ScorerClient
-import Synchronization
 import Telemetry
 import Wire
 
@@ -12,7 +11,7 @@ struct GatewayMetrics: Sendable {
   enum Transport: String { case http, webSocket = "websocket" }
 
   private let registry: PrometheusRegistry
-  private let routes: RouteSeries
+  private let routes: RouteTable
   private let httpHeartbeats: CounterSeries
   private let webSocketHeartbeats: CounterSeries
   private let matched: CounterSeries
@@ -27,7 +26,7 @@ struct GatewayMetrics: Sendable {
 
   init(registry: PrometheusRegistry) {
     self.registry = registry
-    routes = RouteSeries(registry: registry)
+    routes = RouteTable(registry: registry)
     httpHeartbeats = registry.counter(.heartbeats, [("transport", Transport.http.rawValue)])
     webSocketHeartbeats = registry.counter(
       .heartbeats, [("transport", Transport.webSocket.rawValue)])
@@ -47,8 +46,11 @@ struct GatewayMetrics: Sendable {
   func render() -> String { registry.render() }
 
   func answered(route: String, status: Int, after duration: Duration) {
-    routes.answered(route: route, statusClass: status / 100, after: duration)
+    self.route(route).answered(status: status, after: duration)
   }
+
+  /// The series of one route, for whoever answers it often.
+  func route(_ route: String) -> RouteSeries { routes[route] }
 
   func heartbeats(_ transport: Transport) -> CounterSeries {
     transport == .http ? httpHeartbeats : webSocketHeartbeats
@@ -182,38 +184,5 @@ extension GatewayMetrics {
     registry.counter(.matchHistoryRows).set(total: Double(counters.written))
     registry.gauge(.matchHistoryWaiting).set(Double(counters.waiting))
     registry.counter(.limitHits, [("limit", "match_history")]).set(total: Double(counters.dropped))
-  }
-}
-
-/// Counts and times of HTTP answers, by route and status class. Routes are few and fixed.
-private final class RouteSeries: Sendable {
-  private struct Key: Hashable {
-    var route: String
-    var statusClass: Int
-  }
-
-  private let registry: PrometheusRegistry
-  private let counters = Mutex<[Key: CounterSeries]>([:])
-  private let latencies = Mutex<[String: HistogramSeries]>([:])
-
-  init(registry: PrometheusRegistry) { self.registry = registry }
-
-  func answered(route: String, statusClass: Int, after duration: Duration) {
-    let key = Key(route: route, statusClass: statusClass)
-    let counter = counters.withLock { table in
-      if let series = table[key] { return series }
-      let series = registry.counter(
-        .httpRequests, [("route", route), ("status", "\(statusClass)xx")])
-      table[key] = series
-      return series
-    }
-    let latency = latencies.withLock { table in
-      if let series = table[route] { return series }
-      let series = registry.histogram(.httpLatency, [("route", route)])
-      table[route] = series
-      return series
-    }
-    counter.increment()
-    latency.record(duration)
   }
 }

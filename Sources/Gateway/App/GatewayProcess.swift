@@ -6,6 +6,7 @@ import GatewayServices
 import Hummingbird
 import Logging
 import Metrics
+import NIOPosix
 import Postgres
 import Redis
 import ScorerClient
@@ -110,12 +111,16 @@ struct GatewayProcess {
     PoolRoutes(gateway: gateway).add(to: &routes)
     PageRoutes().add(to: &routes)
     let router = Router(context: GatewayContext.self)
-    router.add(
-      middleware: RequestEnvelope(paths: routes.paths, metrics: gateway.metrics, logger: logger))
+    let envelope = RequestEnvelope(
+      paths: routes.paths, metrics: gateway.metrics, logger: logger)
+    router.add(middleware: envelope)
     routes.register(on: router)
     let logger = logger
+    let loops = MultiThreadedEventLoopGroup.singleton
     return Application(
-      responder: router.buildResponder(), server: HeartbeatUpgrade(gateway: gateway).server(),
+      responder: router.buildResponder(),
+      server: HeartbeatUpgrade(gateway: gateway).server(
+        directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops)),
       configuration: ApplicationConfiguration(
         address: .hostname(settings.bindAddress, port: settings.port)),
       onServerRunning: { channel in
@@ -123,7 +128,7 @@ struct GatewayProcess {
           "listening",
           metadata: ["address": "\(channel.localAddress.map { "\($0)" } ?? "unknown")"])
       },
-      logger: logger)
+      eventLoopGroupProvider: .shared(loops), logger: logger)
   }
 
   private var databaseConfiguration: PostgresPool.Configuration {

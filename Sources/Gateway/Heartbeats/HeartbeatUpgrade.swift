@@ -14,12 +14,16 @@ struct HeartbeatUpgrade: Sendable {
 
   let gateway: Gateway
 
-  func server() -> HTTPServerBuilder {
+  /// - Parameter directly: answers what it takes before Hummingbird sees it.
+  func server(directly route: any DirectRoute) -> HTTPServerBuilder {
     var configuration = OnePortConfiguration()
     configuration.webSocketFrameByteLimit = Limits.webSocketFrameBytes
     configuration.answer = { fault, head in
-      Self.answer(Self.problem(for: fault), requestID: Self.requestID(head), headers: fault.headers)
+      var answer = ReadyResponse(Self.problem(for: fault), requestID: Self.requestID(head))
+      for (name, value) in fault.headers { answer.headers.replaceOrAdd(name: name, value: value) }
+      return answer
     }
+    configuration.directRoute = route
     return .onePort(
       configuration: configuration,
       shouldUpgrade: { head, channel in
@@ -47,7 +51,7 @@ struct HeartbeatUpgrade: Sendable {
       let problem =
         error as? Problem ?? StoreProblem.of(error)
         ?? Problem(.internalError, "something went wrong here; it has been logged")
-      return .refuse(Self.answer(problem, requestID: requestID))
+      return .refuse(ReadyResponse(problem, requestID: requestID))
     }
   }
 
@@ -61,28 +65,8 @@ struct HeartbeatUpgrade: Sendable {
     }
   }
 
-  private static func answer(
-    _ problem: Problem, requestID: String, headers extra: HTTPHeaders = [:]
-  ) -> ReadyResponse {
-    var headers: HTTPHeaders = [
-      "Content-Type": Problem.contentType, "X-Request-ID": requestID,
-    ]
-    headers.add(contentsOf: extra)
-    if problem.status == 401 {
-      headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"poolhub\"")
-    }
-    if let seconds = problem.retryAfterSeconds {
-      headers.add(name: "Retry-After", value: String(seconds))
-    }
-    return ReadyResponse(
-      status: HTTPResponseStatus(statusCode: problem.status), headers: headers,
-      body: problem.body(requestID: requestID))
-  }
-
   private static func requestID(_ head: HTTPRequestHead?) -> String {
-    if let sent = head?.headers.first(name: "X-Request-ID"), RequestID.isSane(sent) { return sent }
-    var generator = SystemRandomNumberGenerator()
-    return RequestID.make(using: &generator)
+    RequestEnvelope.requestID(sent: head?.headers.first(name: "X-Request-ID"))
   }
 
   /// The bearer header's, or `?session_token=`.

@@ -2,6 +2,8 @@ import GatewayAPI
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTP1
+import OnePort
 
 extension Response {
   static func json(_ body: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
@@ -11,17 +13,23 @@ extension Response {
   }
 
   init(_ problem: Problem, requestID: String) {
-    var headers: HTTPFields = [.contentType: Problem.contentType]
-    if let seconds = problem.retryAfterSeconds { headers[.retryAfter] = String(seconds) }
-    if !problem.allow.isEmpty { headers[.allow] = problem.allow.joined(separator: ", ") }
-    if problem.status == 401 { headers[.wwwAuthenticate] = "Bearer realm=\"poolhub\"" }
-    if problem.status == 426 {
-      headers[.upgrade] = "websocket"
-      headers[.connection] = "upgrade"
+    var headers = HTTPFields()
+    for (name, value) in problem.headers {
+      if let name = HTTPField.Name(name) { headers[name] = value }
     }
     self.init(
       status: HTTPResponse.Status(code: problem.status), headers: headers,
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: problem.body(requestID: requestID))))
+  }
+}
+
+extension ReadyResponse {
+  init(_ problem: Problem, requestID: String) {
+    self.init(
+      status: HTTPResponseStatus(statusCode: problem.status),
+      headers: HTTPHeaders(problem.headers.map { ($0.name, $0.value) }),
+      body: problem.body(requestID: requestID))
+    headers.add(name: HTTPField.Name.requestID.rawName, value: requestID)
   }
 }
 

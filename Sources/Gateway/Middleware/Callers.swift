@@ -38,10 +38,14 @@ struct Callers: Sendable {
   /// - Returns: the coordinator's name.
   /// - Throws: `Problem` 401 for nobody, 403 for another kind of caller.
   func coordinator(_ request: Request) throws(Problem) -> String {
-    if let key = request.headers[.poolHubKey], let name = coordinators.name(presenting: key) {
-      return name
-    }
-    switch identify(Self.bearer(request.headers)) {
+    try coordinator(
+      key: request.headers[.poolHubKey], authorization: request.headers[.authorization])
+  }
+
+  /// The same by the two header fields alone.
+  func coordinator(key: String?, authorization: String?) throws(Problem) -> String {
+    if let key, let name = coordinators.name(presenting: key) { return name }
+    switch identify(authorization.flatMap(Self.bearer)) {
     case .coordinator(let name): return name
     case .administrator, .miner: throw Problem(.forbidden, "only coordinators may do this")
     case .revokedMiner, .expiredMiner, .unknown, .nobody:
@@ -103,6 +107,10 @@ struct Callers: Sendable {
 
   /// The token of an `Authorization` header's value; nil when it is of another scheme.
   static func bearer(_ authorization: String) -> String? {
+    // As nearly all write it.
+    if authorization.hasPrefix("Bearer "), !authorization.hasPrefix("Bearer  ") {
+      return String(decoding: authorization.utf8.dropFirst(7), as: UTF8.self)
+    }
     let parts = authorization.split(separator: " ", maxSplits: 1)
     guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
     return String(parts[1])

@@ -3,6 +3,7 @@ import GatewayAPI
 import HTTPTypes
 import Hummingbird
 import JSON
+import NIOCore
 
 extension Request {
   /// The body as a JSON object.
@@ -19,7 +20,10 @@ extension Request {
     return try await jsonObject()
   }
 
-  private func jsonBytes() async throws -> ByteBuffer {
+  /// The body's bytes, which should be JSON.
+  ///
+  /// - Throws: `Problem` 411, 413 or 415.
+  func jsonBytes() async throws -> ByteBuffer {
     let length = headers[.contentLength]
     if length == nil && headers[.transferEncoding] == nil {
       throw Problem(.lengthRequired, "the request needs a Content-Length and a JSON body")
@@ -33,8 +37,20 @@ extension Request {
     return try await body.collect(upTo: Limits.bodyBytes)
   }
 
-  private static func isJSON(_ type: String) -> Bool {
+  /// Whether a `Content-Type` says so.
+  static func isJSON(_ type: String) -> Bool {
+    if type == "application/json" { return true }
     let essence = type.prefix { $0 != ";" }.lowercased().filter { $0 != " " }
     return essence == "application/json" || essence.hasSuffix("+json")
+  }
+}
+
+extension ByteBuffer {
+  /// - Throws: `Problem` 400 when the bytes aren't JSON, 422 with every fault.
+  func matchRequest() throws(Problem) -> MatchRequest {
+    // `withUnsafe…` rethrows untyped, so the typed error is carried out as a value.
+    try withUnsafeReadableBytes { bytes in
+      Result { () throws(Problem) in try MatchRequest(body: bytes) }
+    }.get()
   }
 }

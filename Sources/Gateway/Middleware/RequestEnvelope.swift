@@ -20,7 +20,7 @@ struct RequestEnvelope: RouterMiddleware {
     next: (Request, GatewayContext) async throws -> Response
   ) async throws -> Response {
     var context = context
-    context.requestID = Self.requestID(of: request)
+    context.requestID = Self.requestID(sent: request.headers[.requestID])
     let started = ContinuousClock.now
     var response: Response
     do {
@@ -29,7 +29,9 @@ struct RequestEnvelope: RouterMiddleware {
       // The caller broke off, or what follows is no HTTP: the server ends the connection.
       throw error
     } catch {
-      response = answer(to: error, request, context)
+      let problem = problem(for: error, request)
+      note(problem, error, requestID: context.requestID, path: request.uri.path)
+      response = Response(problem, requestID: context.requestID)
     }
     // Errors too: the bytes of a body would be read as the next answer.
     if request.method == .head { response = response.createHeadResponse() }
@@ -40,25 +42,21 @@ struct RequestEnvelope: RouterMiddleware {
     return response
   }
 
-  private static func requestID(of request: Request) -> String {
-    if let sent = request.headers[.requestID], RequestID.isSane(sent) { return sent }
-    var generator = SystemRandomNumberGenerator()
-    return RequestID.make(using: &generator)
+  /// The caller's own id when it is sane, else one of ours.
+  static func requestID(sent: String?) -> String {
+    if let sent, RequestID.isSane(sent) { return sent }
+    return RequestID.next()
   }
 
-  private func answer(to error: any Error, _ request: Request, _ context: GatewayContext)
-    -> Response
-  {
-    let problem = problem(for: error, request)
-    if problem.status == 500 {
-      logger.error(
-        "a request failed",
-        metadata: [
-          "request_id": "\(context.requestID)", "path": "\(request.uri.path)",
-          "reason": "\(String(reflecting: error))",
-        ])
-    }
-    return Response(problem, requestID: context.requestID)
+  /// What callers aren't told of goes into the log.
+  func note(_ problem: Problem, _ error: any Error, requestID: String, path: String) {
+    guard problem.status == 500 else { return }
+    logger.error(
+      "a request failed",
+      metadata: [
+        "request_id": "\(requestID)", "path": "\(path)",
+        "reason": "\(String(reflecting: error))",
+      ])
   }
 
   private func problem(for error: any Error, _ request: Request) -> Problem {

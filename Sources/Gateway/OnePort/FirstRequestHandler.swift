@@ -105,15 +105,16 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
     }
   }
 
-  /// The same handlers in the same order as Hummingbird's `HTTP1Channel` sets them up.
+  /// Handlers as Hummingbird's `HTTP1Channel` sets them up, behind those of our own.
   private func serveHTTP(firstPart: NIOAny, context: ChannelHandlerContext) {
     do {
       let pipeline = context.pipeline.syncOperations
+      let directCalls = DirectCallHandler(
+        route: plan.configuration.directRoute,
+        life: ConnectionLife(idleTimeout: plan.configuration.idleTimeout),
+        encoder: try pipeline.context(handlerType: HTTPResponseEncoder.self))
       try pipeline.addHandlers([
-        HeadFieldHandler(),
-        HTTP1ToHTTPServerCodec(secure: false),
-        HTTPConnectionStateHandler(
-          idleTimeout: Duration(plan.configuration.idleTimeout), logger: logger),
+        directCalls, HeadFieldHandler(), HTTP1ToHTTPServerCodec(secure: false),
       ])
       let channel = try HTTP1Channel.Value(
         wrappingChannelSynchronously: context.channel,

@@ -20,6 +20,9 @@ package struct OnePortConfiguration: Sendable {
     fault.problem
   }
 
+  /// What is answered without Hummingbird; nil: nothing.
+  package var directRoute: (any DirectRoute)?
+
   package init() {}
 
   var decoderLimits: NIOHTTPDecoderLimitConfiguration {

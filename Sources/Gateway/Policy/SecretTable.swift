@@ -10,18 +10,31 @@ package struct SecretTable: Sendable {
 
   /// Whose secret it is; nil when nobody's.
   package func name(presenting secret: String) -> String? {
-    let presented = Self.digest(secret)
-    var found: String?
-    for entry in entries {
-      var difference: UInt8 = 0
-      for index in 0..<presented.count { difference |= presented[index] ^ entry.digest[index] }
-      found = difference == 0 ? entry.name : found
+    Self.hash(secret).withUnsafeBytes { presented in
+      var found: Int?
+      for (index, entry) in entries.enumerated() {
+        let difference = entry.digest.withUnsafeBytes { known in
+          var difference: UInt8 = 0
+          for place in 0..<SHA256.byteCount { difference |= presented[place] ^ known[place] }
+          return difference
+        }
+        found = difference == 0 ? index : found
+      }
+      return found.map { entries[$0].name }
     }
-    return found
   }
 
   /// How secrets and API keys rest.
   package static func digest(_ secret: String) -> [UInt8] {
-    Array(SHA256.hash(data: Array(secret.utf8)))
+    hash(secret).withUnsafeBytes { Array($0) }
+  }
+
+  private static func hash(_ secret: String) -> SHA256Digest {
+    var secret = secret
+    return secret.withUTF8 { bytes in
+      var hash = SHA256()
+      hash.update(bufferPointer: UnsafeRawBufferPointer(bytes))
+      return hash.finalize()
+    }
   }
 }

@@ -126,13 +126,11 @@ struct PoolRoutes {
         body.query, deadlineMilliseconds: body.deadlineMilliseconds,
         after: gateway.acknowledged.upTo)
     } catch {
-      throw Problem(.noScorer, "no scorer answered in time", retryAfterSeconds: 1)
+      throw Problem(error)
     }
-    var generator = SystemRandomNumberGenerator()
     return .json(
-      MatchResponse(
-        jobID: body.query.jobID, matchID: RequestID.make(using: &generator), answer: reply.answer
-      ).body())
+      MatchResponse(jobID: body.query.jobID, matchID: RequestID.next(), answer: reply.answer)
+        .body())
   }
 }
 

@@ -6,13 +6,11 @@ import Wire
 
 /// What is handed to the router's thread.
 enum DispatchCommand: Sendable {
-  case ask(DispatchRequest<DispatchContinuation>)
+  case ask(DispatchRequest<DispatchWaiter>)
   /// Finish what is in flight, for so long at most.
   case drain
   case abandon
 }
-
-typealias DispatchContinuation = CheckedContinuation<DispatchOutcome, Never>
 
 /// What other threads may look at without waiting for the router's.
 final class DispatchView: Sendable {
@@ -28,8 +26,9 @@ final class DispatchView: Sendable {
 
 /// Performs what `DispatchState` decides, on the router's thread.
 struct DispatchHandler: RouterHandler {
-  private var state: DispatchState<DispatchContinuation>
-  private var actions: [DispatchAction<DispatchContinuation>] = []
+  private var state: DispatchState<DispatchWaiter>
+  private var actions: [DispatchAction<DispatchWaiter>] = []
+  private var deliveries = DispatchDeliveries()
   /// When draining gives up; nil: not draining.
   private var drainDeadline: Int64?
   private let view: DispatchView
@@ -82,15 +81,16 @@ struct DispatchHandler: RouterHandler {
     performActions(outbox: &outbox)
   }
 
+  mutating func turnEnded() { deliveries.deliver() }
+
   mutating func end(unperformed: [DispatchCommand]) {
     state.abandonAll()
     state.takeActions(into: &actions)
-    for case .finish(let continuation, let outcome) in actions {
-      continuation.resume(returning: outcome)
-    }
+    for case .finish(let waiter, let outcome) in actions { deliveries.add(outcome, for: waiter) }
     for case .ask(let request) in unperformed {
-      request.token.resume(returning: .failure(.noScorer))
+      deliveries.add(.failure(.noScorer), for: request.token)
     }
+    deliveries.deliver()
     view.content.withLock { content in
       content.scorers = []
       content.boundEndpoint = nil
@@ -104,7 +104,7 @@ struct DispatchHandler: RouterHandler {
     for action in actions {
       switch action {
       case .send(let record, let peer): outbox.send(record, to: peer)
-      case .finish(let continuation, let outcome): continuation.resume(returning: outcome)
+      case .finish(let waiter, let outcome): deliveries.add(outcome, for: waiter)
       case .report(let event): logger.report(event)
       }
     }

@@ -7,7 +7,7 @@ import Wire
 /// The gateway's way to the scorers: asks whichever is best, and gives each caller its one answer.
 ///
 /// Runs a thread that owns the ROUTER. A caller costs one lock on the way in and one resumption on
-/// the way out; there is no task a request.
+/// the way out; callers with an inbox share both.
 package final class ScorerClient: Service, Sendable {
   package struct Configuration: Sendable {
     /// Where scorers connect: `tcp://address:port` (`*` for any port) or `ipc:///path`.
@@ -78,10 +78,27 @@ package final class ScorerClient: Service, Sendable {
   package func match(
     _ query: MatchQuery, deadlineMilliseconds: Int, after: StreamID
   ) async throws(DispatchError) -> MatchReply {
-    let reply = try await ask(
+    let outcome = await ask(
       .matchRequest(query), deadlineMilliseconds: deadlineMilliseconds, after: after)
-    guard case .matchReply(let answer) = reply.message else { throw .faulty }
-    return MatchReply(answer: answer, applied: reply.streamID, scorerID: reply.scorerID)
+    return try MatchReply.from(outcome).get()
+  }
+
+  /// The same for many at once and with no task: the answers come to `inbox`, in any order, each
+  /// with its call.
+  package func match(_ calls: [MatchCall], inbox: any DispatchInbox) {
+    let now = MonotonicClock.microseconds()
+    let (takenCount, outcome) = mailbox.post(
+      contentsOf: calls.map { call in
+        .ask(
+          DispatchRequest(
+            message: .matchRequest(call.query),
+            deadline: now + Int64(call.deadlineMilliseconds) * 1_000, required: call.after,
+            token: .inbox(inbox, call: call.call)))
+      })
+    guard takenCount < calls.count else { return }
+    let error = outcome == .closed ? DispatchError.noScorer : .overloaded
+    inbox.deliver(
+      calls[takenCount...].map { MatchDelivery(call: $0.call, outcome: .failure(error)) })
   }
 
   /// Hands in a report; once answered it is durable. A scorer that falls silent over it makes
@@ -91,7 +108,8 @@ package final class ScorerClient: Service, Sendable {
     _ report: FeedbackReport, deadlineMilliseconds: Int
   ) async throws(DispatchError) -> FeedbackReply {
     let reply = try await ask(
-      .feedbackRequest(report), deadlineMilliseconds: deadlineMilliseconds, after: .zero)
+      .feedbackRequest(report), deadlineMilliseconds: deadlineMilliseconds, after: .zero
+    ).get()
     guard case .feedbackReply(let receipt) = reply.message else { throw .faulty }
     return FeedbackReply(receipt: receipt, written: reply.streamID, scorerID: reply.scorerID)
   }
@@ -113,18 +131,18 @@ package final class ScorerClient: Service, Sendable {
 
   private func ask(
     _ message: Message, deadlineMilliseconds: Int, after: StreamID
-  ) async throws(DispatchError) -> DispatchReply {
+  ) async -> DispatchOutcome {
     let deadline = MonotonicClock.microseconds() + Int64(deadlineMilliseconds) * 1_000
-    let outcome = await withCheckedContinuation { (continuation: DispatchContinuation) in
+    return await withCheckedContinuation { continuation in
       let request = DispatchRequest(
-        message: message, deadline: deadline, required: after, token: continuation)
+        message: message, deadline: deadline, required: after,
+        token: DispatchWaiter.task(continuation))
       switch mailbox.post(.ask(request)) {
       case .posted: break
       case .full: continuation.resume(returning: .failure(.overloaded))
       case .closed: continuation.resume(returning: .failure(.noScorer))
       }
     }
-    return try outcome.get()
   }
 }
 
@@ -134,6 +152,16 @@ package struct MatchReply: Equatable, Sendable {
   /// How far the scorer had applied the change stream.
   package var applied: StreamID
   package var scorerID: String
+
+  static func from(_ outcome: DispatchOutcome) -> Result<MatchReply, DispatchError> {
+    switch outcome {
+    case .success(let reply):
+      guard case .matchReply(let answer) = reply.message else { return .failure(.faulty) }
+      return .success(
+        MatchReply(answer: answer, applied: reply.streamID, scorerID: reply.scorerID))
+    case .failure(let error): return .failure(error)
+    }
+  }
 }
 
 /// What became of a report, and who took it.

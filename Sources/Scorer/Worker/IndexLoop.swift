@@ -49,8 +49,7 @@ struct IndexLoop<Index: MinerIndex> {
 
   mutating func run() throws(ZMQError) {
     while !isDone {
-      let ready = try dealers.poll(timeoutMilliseconds: sleepMilliseconds())
-      if ready.isRung { inbox.wakeup.clear() }
+      _ = try dealers.poll(timeoutMilliseconds: sleepMilliseconds())
       let now = MonotonicClock.microseconds()
       takeEvents()
       try takeRequests(now: now)

@@ -100,16 +100,11 @@ package struct FieldReader {
     _ name: String, of: Choice.Type = Choice.self
   ) -> Choice? where Choice.RawValue == String {
     guard let (name, value) = find([name]) else { return nil }
-    let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-    guard let text = value.string else {
-      fail(name, "type", "\(name) must be one of \(known)")
-      return nil
-    }
-    guard let choice = Choice(rawValue: text) else {
-      fail(name, "value", "\(name) must be one of \(known)")
-      return nil
-    }
-    return choice
+    if let choice = value.string.flatMap({ Choice(rawValue: $0) }) { return choice }
+    let known = Choice.allCases.map { $0.rawValue }.joined(separator: ", ")
+    let code = value.string == nil ? "type" : "value"
+    fail(name, code, "\(name) must be one of \(known)")
+    return nil
   }
 
   /// Distinct texts in their order.

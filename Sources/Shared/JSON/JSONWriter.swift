@@ -95,19 +95,55 @@ package struct JSONWriter {
 
   /// The shortest digits that read back as `value`; whole numbers without a fraction; null when not finite.
   package mutating func value(_ value: Double) {
-    guard value.isFinite else { return null() }
-    if value.rounded() == value, abs(value) < 0x1p54 {
-      number(String(Int64(value)))
-    } else {
-      number(value.description)
-    }
+    comma()
+    piece(value)
   }
 
   package mutating func null() { number("null") }
 
   package mutating func number(_ text: String) {
     comma()
-    bytes.append(contentsOf: text.utf8)
+    piece(unescaped: text)
+  }
+
+  // MARK: Pieces
+
+  /// A value that `body` writes in pieces: text as it stands, where quotes and commas are the caller's
+  /// affair. For what is written so often that the comfort above costs too much.
+  package mutating func value(inPieces body: (inout JSONWriter) -> Void) {
+    comma()
+    body(&self)
+    needsComma = true
+  }
+
+  package mutating func piece(_ text: StaticString) {
+    bytes.append(
+      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// Text in which nothing needs an escape.
+  package mutating func piece(unescaped text: String) {
+    var text = text
+    text.withUTF8 { bytes.append(contentsOf: $0) }
+  }
+
+  /// Text with its quotes and escapes.
+  package mutating func piece(string text: String) { writeString(text) }
+
+  /// - Parameter digit: 0 to 9.
+  package mutating func piece(digit: Int) { bytes.append(UInt8(ascii: "0") + UInt8(digit)) }
+
+  /// As `value` writes it.
+  package mutating func piece(_ value: Double) {
+    if !value.isFinite {
+      piece("null")
+    } else if value.rounded() != value || abs(value) >= 0x1p54 {
+      piece(unescaped: value.description)
+    } else if value >= 0 && value < 10 {
+      piece(digit: Int(value))
+    } else {
+      piece(unescaped: String(Int64(value)))
+    }
   }
 
   package mutating func value(_ value: JSONValue) {
@@ -154,7 +190,12 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
     var text = text
     text.withUTF8 { utf8 in
-      if utf8.allSatisfy({ $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }) {
+      var needsEscape = false
+      for byte in utf8 {
+        needsEscape =
+          needsEscape || byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+      }
+      if !needsEscape {
         bytes.append(contentsOf: utf8)
       } else {
         for byte in utf8 { writeEscaped(byte) }

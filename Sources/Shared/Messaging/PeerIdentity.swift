@@ -7,6 +7,11 @@ package struct PeerIdentity: Hashable, Sendable, CustomStringConvertible {
 
   package init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  /// All bytes in one go, since every record that is sent or received looks one up.
+  package func hash(into hasher: inout Hasher) {
+    bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+  }
+
   /// For logs: text where the bytes are text.
   package var description: String { String(decoding: bytes, as: UTF8.self) }
 

@@ -22,8 +22,14 @@ package protocol RouterHandler: SendableMetatype {
     _ requestIDs: [UInt64], to peer: PeerIdentity, isGone: Bool, now: Int64,
     outbox: inout RouterOutbox)
   mutating func tick(now: Int64, outbox: inout RouterOutbox)
+  /// All that came in together is done with, and what was in the outbox is sent.
+  mutating func turnEnded()
   /// After everything: the socket is closed, and nothing more is taken.
   mutating func end(unperformed: [Command])
+}
+
+extension RouterHandler {
+  package mutating func turnEnded() {}
 }
 
 /// A thread that owns a ROUTER and takes turns: posted commands, what arrived, what is due, send.
@@ -96,9 +102,11 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
       if handler.nextTickMicroseconds <= now { handler.tick(now: now, outbox: &outbox) }
       let wasBusy = frameCount > 0 || !commands.isEmpty || !outbox.isEmpty
       try sendFrames()
+      handler.turnEnded()
       if !wasBusy { try sleep(now: now) }
     }
     try sendFrames()
+    handler.turnEnded()
     try socket.setLinger(milliseconds: Self.closingLingerMilliseconds)
   }
 

@@ -87,8 +87,16 @@ package struct ByteReader {
 
   package mutating func readString() throws(WireError) -> String {
     let text = try take(Int(try read(UInt16.self)))
+    // Most texts are, and then there is nothing more to validate.
+    if Self.isASCII(text) { return String(decoding: text, as: UTF8.self) }
     guard let string = String(validating: text, as: UTF8.self) else { throw .badValue }
     return string
+  }
+
+  private static func isASCII(_ text: UnsafeRawBufferPointer) -> Bool {
+    var union: UInt8 = 0
+    for byte in text { union |= byte }
+    return union < 0x80
   }
 
   package mutating func readStrings() throws(WireError) -> [String] {

@@ -45,7 +45,8 @@ package enum Message: Equatable, Sendable {
   case beat(Beat)
   /// Scorer to gateway: nothing more, please; what I have I still answer.
   case goodbye
-  case matchRequest(MatchQuery)
+  /// Large, and handed on several times on its way.
+  indirect case matchRequest(MatchQuery)
   case matchReply(MatchAnswer)
   case feedbackRequest(FeedbackReport)
   case feedbackReply(FeedbackReceipt)

@@ -1,0 +1,36 @@
+import NIOCore
+import NIOHTTP1
+
+/// Requests that a connection answers by itself, on its event loop: no task, none of Hummingbird's
+/// handlers. For the one path that is asked far more often than all others.
+///
+/// What it doesn't take goes the ordinary way untouched, so it may be choosy: whatever is unusual
+/// about a request is better left to the routes.
+package protocol DirectRoute: Sendable {
+  /// Called once a connection, on its event loop.
+  func connection(on eventLoop: any EventLoop) -> any DirectConnection
+}
+
+/// A direct route as one connection sees it. Lives on the connection's event loop.
+package protocol DirectConnection: AnyObject {
+  /// Decides by the head alone, before the body is read; nil leaves the request to the routes.
+  /// May be asked again about the same request.
+  func take(_ head: HTTPRequestHead) -> (any DirectCall)?
+}
+
+/// One request that a direct route took. Lives on its connection's event loop.
+package protocol DirectCall: AnyObject {
+  /// Called once, with the whole body. Its length was known from the head.
+  ///
+  /// - Parameter reply: to be used once, on the same event loop, now or later.
+  func answer(body: ByteBuffer, _ reply: DirectReply)
+}
+
+/// Where a direct call's answer goes. For the connection's event loop only.
+package struct DirectReply {
+  let handler: DirectCallHandler
+  let number: Int
+
+  /// Sent when all earlier requests of the connection are answered; dropped if the caller is gone.
+  package func send(_ response: ReadyResponse) { handler.answered(number, with: response) }
+}

@@ -1,0 +1,201 @@
+import NIOCore
+import NIOHTTP1
+
+/// Answers the requests that a `DirectRoute` takes, and passes all others on, with answers in the
+/// order of their requests.
+///
+/// Direct calls may be unanswered several at a time. Anything else waits until they are answered, and
+/// nothing is taken directly while an ordinary request is unanswered: so the two ways in never meet.
+final class DirectCallHandler: ChannelDuplexHandler {
+  typealias InboundIn = HTTPServerRequestPart
+  typealias InboundOut = HTTPServerRequestPart
+  typealias OutboundIn = HTTPServerResponsePart
+  typealias OutboundOut = HTTPServerResponsePart
+
+  /// Pipelined calls of one connection that may be unanswered.
+  private static let callLimit = 64
+
+  private enum Held {
+    case part(HTTPServerRequestPart)
+    case error(any Error)
+    case inputClosed
+  }
+
+  private struct Reading {
+    var call: any DirectCall
+    var body: ByteBuffer?
+  }
+
+  private let route: (any DirectRoute)?
+  private let life: ConnectionLife
+  private let encoder: ChannelHandlerContext
+  private var connection: (any DirectConnection)?
+  private var context: ChannelHandlerContext?
+  private var reading: Reading?
+  private var answers = AnswerQueue<ReadyResponse>()
+  private var ordinaryCount = 0
+  /// From a request on that may be the connection's last, everything goes the ordinary way.
+  private var isOrdinaryFromNow = false
+  /// What came and has to wait; as long as there is any, nothing more is read.
+  private var held = CircularBuffer<Held>()
+  private var isReadHeld = false
+  private var isReleasing = false
+  private var hasPassedOn = false
+
+  /// - Parameters:
+  ///   - route: nil: everything goes the ordinary way.
+  ///   - encoder: where ordinary answers become bytes; direct ones leave from there.
+  init(
+    route: (any DirectRoute)?, life: ConnectionLife, encoder: ChannelHandlerContext
+  ) {
+    self.route = route
+    self.life = life
+    self.encoder = encoder
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) {
+    self.context = context
+    connection = route?.connection(on: context.eventLoop)
+    life.begin(context: context)
+  }
+
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.context = nil
+    life.end()
+    reading = nil
+    held.removeAll()
+  }
+
+  // MARK: In
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    let part = Self.unwrapInboundIn(data)
+    life.read(part)
+    take(.part(part), context: context)
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    life.end()
+    context.fireChannelInactive()
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    take(.error(error), context: context)
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    switch event {
+    case is ChannelShouldQuiesceEvent:
+      if life.quiesce() { context.close(promise: nil) }
+    case ChannelEvent.inputClosed: take(.inputClosed, context: context)
+    default: context.fireUserInboundEventTriggered(event)
+    }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    guard hasPassedOn else { return }
+    hasPassedOn = false
+    context.fireChannelReadComplete()
+  }
+
+  func read(context: ChannelHandlerContext) {
+    if held.isEmpty { context.read() } else { isReadHeld = true }
+  }
+
+  private func take(_ item: Held, context: ChannelHandlerContext) {
+    if !held.isEmpty || !takeNow(item, context: context) { held.append(item) }
+  }
+
+  /// - Returns: false when it must wait for answers.
+  private func takeNow(_ item: Held, context: ChannelHandlerContext) -> Bool {
+    switch item {
+    case .part(.head(let head)): return takeHead(head, context: context)
+    case .part(.body(var bytes)):
+      if reading == nil { return passOn(item, context: context) }
+      if reading?.body?.writeBuffer(&bytes) == nil { reading?.body = bytes }
+      return true
+    case .part(.end):
+      guard let request = reading else { return passOn(item, context: context) }
+      reading = nil
+      let reply = DirectReply(handler: self, number: answers.reserve())
+      request.call.answer(body: request.body ?? ByteBuffer(), reply)
+      return true
+    case .error, .inputClosed: return answers.isEmpty && passOn(item, context: context)
+    }
+  }
+
+  private func takeHead(_ head: HTTPRequestHead, context: ChannelHandlerContext) -> Bool {
+    if answers.count >= Self.callLimit { return false }
+    if ordinaryCount == 0, !isOrdinaryFromNow, let call = connection?.take(head) {
+      reading = Reading(call: call)
+      return true
+    }
+    guard answers.isEmpty else { return false }
+    ordinaryCount += 1
+    if head.version != .http1_1 || head.headers.contains(name: "Connection") {
+      isOrdinaryFromNow = true
+    }
+    return passOn(.part(.head(head)), context: context)
+  }
+
+  private func passOn(_ item: Held, context: ChannelHandlerContext) -> Bool {
+    hasPassedOn = true
+    switch item {
+    case .part(let part): context.fireChannelRead(Self.wrapInboundOut(part))
+    case .error(let error): context.fireErrorCaught(error)
+    case .inputClosed: context.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+    return true
+  }
+
+  // MARK: Out
+
+  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    guard case .end = Self.unwrapOutboundIn(data) else {
+      return context.write(data, promise: promise)
+    }
+    ordinaryCount = max(0, ordinaryCount - 1)
+    if life.answerEnds() {
+      context.writeAndFlush(data, promise: promise)
+      context.close(promise: nil)
+    } else {
+      context.write(data, promise: promise)
+    }
+  }
+
+  func answered(_ number: Int, with response: ReadyResponse) {
+    guard let context else { return }
+    answers.fill(number, with: response)
+    var isLast = false
+    var hasWritten = false
+    while let next = answers.popFirst() {
+      let bytes = next.bytes(allocator: context.channel.allocator)
+      encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
+      hasWritten = true
+      isLast = life.answerEnds()
+    }
+    guard hasWritten else { return }
+    context.flush()
+    if isLast { return context.close(promise: nil) }
+    if !held.isEmpty { release(context: context) }
+  }
+
+  /// Answers have left, so that what waited for them may go on.
+  private func release(context: ChannelHandlerContext) {
+    // A call may be answered while it is being released.
+    if isReleasing { return }
+    isReleasing = true
+    defer { isReleasing = false }
+    while let item = held.first, takeNow(item, context: context) {
+      // Whatever it led to may have closed the connection.
+      if held.isEmpty { return }
+      held.removeFirst()
+    }
+    guard held.isEmpty else { return }
+    channelReadComplete(context: context)
+    if isReadHeld {
+      isReadHeld = false
+      context.read()
+    }
+  }
+}

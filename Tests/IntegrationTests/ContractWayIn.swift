@@ -1,0 +1,31 @@
+import Testing
+
+/// A match is answered on its connection's event loop, or by the router when anything about the
+/// request is unusual. The contract is the same.
+enum WayIn: String, CaseIterable, Sendable, CustomTestStringConvertible {
+  case direct, routed
+
+  @TaskLocal static var current = WayIn.direct
+
+  /// A query is unusual enough.
+  var path: String { self == .direct ? "/v1/match" : "/v1/match?way=routed" }
+
+  var testDescription: String { rawValue }
+}
+
+/// Runs each test of a suite once for each way in.
+struct WaysInTrait: SuiteTrait, TestTrait, TestScoping {
+  let isRecursive = true
+
+  func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+  ) async throws {
+    for way in WayIn.allCases {
+      try await WayIn.$current.withValue(way) { try await function() }
+    }
+  }
+}
+
+extension Trait where Self == WaysInTrait {
+  static var bothWaysIn: WaysInTrait { WaysInTrait() }
+}
