@@ -33,9 +33,7 @@ extension BlockIndex {
     let orders = regions.indices.map { order(ofRegion: $0) }
     let old = lines
     lines = memory.allocate(MinerLine.self, count: 64 * blockCapacity)
-    for number in categories.denseSets + vramTiers.sets + ramTiers.sets {
-      sets.removeAll(in: number)
-    }
+    sets.removeAll(blockCapacity: blockCapacity, memory)
     for number in regions.indices where regions[number] != nil { releaseSuperblocks(of: number) }
     for block in 0..<blockCount { clearBlock(block) }
     freeSuperblocks = Array(repeating: [], count: 7)

@@ -86,8 +86,6 @@ struct CategoryTable {
     denseCount -= 1
   }
 
-  var denseSets: [UInt32] { all.compactMap(\.set) }
-
   var byteCount: Int {
     all.capacity * MemoryLayout<Category>.stride
       + all.reduce(0) { $0 + $1.postings.capacity * 4 }

@@ -71,13 +71,16 @@ struct SetPool {
   }
 
   mutating func release(_ number: UInt32) {
-    removeAll(in: number)
+    let stride = Self.stride(blockCapacity)
+    (words + Int(number) * stride).update(repeating: 0, count: stride)
     free.append(number)
   }
 
-  func removeAll(in number: UInt32) {
-    let stride = Self.stride(blockCapacity)
-    (words + Int(number) * stride).update(repeating: 0, count: stride)
+  /// Empties all sets, and gives back what room they don't need.
+  mutating func removeAll(blockCapacity newCapacity: Int, _ memory: BlockMemory) {
+    memory.free(words)
+    blockCapacity = newCapacity
+    words = memory.allocate(UInt64.self, count: capacity * Self.stride(newCapacity))
   }
 
   /// Makes room for so many blocks, and for some more than that: every set is moved.
