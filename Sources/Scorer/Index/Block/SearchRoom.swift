@@ -25,7 +25,7 @@ struct TopEntry: BitwiseCopyable {
 
 /// What requests are worked out in, kept from one to the next so that none has to ask for memory.
 struct SearchRoom {
-  /// `rejectionOrder` is the order in which they are filtered by.
+  /// The parts of a request that ask for categories.
   enum Group: Int, CaseIterable {
     case accelAny, capabilitiesAny, capabilitiesAll, tagsAny, tagsAll, service
   }
