@@ -24,8 +24,9 @@ struct BenchmarkBuild {
     var nanosecondsSpent: Int64 = 0
     for first in stride(from: 0, to: miners, by: Self.chunk) {
       let drawn = (first..<min(first + Self.chunk, miners)).map { population.miner($0) }
+      let snapshot = Snapshot(drawn)
       let begin = nanoseconds()
-      take(drawn)
+      take(snapshot)
       nanosecondsSpent += nanoseconds() - begin
       for miner in drawn {
         heartbeats.add(miner)
@@ -50,11 +51,23 @@ struct BenchmarkBuild {
     }
   }
 
-  /// In a snapshot's order: records, then trust, then live statuses.
-  private mutating func take(_ miners: [MinerPopulation.Miner]) {
-    for miner in miners { index.upsert(miner.record) }
-    for miner in miners { index.apply(miner.trust, to: miner.record.id) }
-    apply(miners.map { .status($0.record.id, $0.status) })
+  /// A part of a snapshot, as stores give it.
+  private struct Snapshot {
+    var records: [MinerRecord]
+    var trust: [(id: MinerID, trust: MinerTrust)]
+    var statuses: [Change]
+
+    init(_ miners: [MinerPopulation.Miner]) {
+      records = miners.map(\.record)
+      trust = miners.map { ($0.record.id, $0.trust) }
+      statuses = miners.map { .status($0.record.id, $0.status) }
+    }
+  }
+
+  private mutating func take(_ snapshot: Snapshot) {
+    for record in snapshot.records { index.upsert(record) }
+    for (id, trust) in snapshot.trust { index.apply(trust, to: id) }
+    apply(snapshot.statuses)
   }
 
   /// Applies heartbeats as a scorer does.

@@ -91,8 +91,9 @@ static inline void drop_empty(float *bounds, const uint64_t *masks, int count) {
   for (int i = 0; i < count; i++) bounds[i] = masks[i] ? bounds[i] : -1;
 }
 
-// bounds[i] -= less where no miner of masks[i] is in both others, for the first `count`.
-static inline void lower_unless_both(float *bounds, const uint64_t *masks, const uint64_t *one,
-                                     const uint64_t *other, float less, int count) {
-  for (int i = 0; i < count; i++) bounds[i] -= (masks[i] & one[i] & other[i]) ? 0 : less;
+// One bit for each of the first `count` of 64 pairs of words: whether they have a bit in common.
+static inline uint64_t meeting(const uint64_t *one, const uint64_t *other, int count) {
+  uint64_t bits = 0;
+  for (int i = 0; i < count; i++) bits |= (uint64_t)((one[i] & other[i]) != 0) << i;
+  return bits;
 }

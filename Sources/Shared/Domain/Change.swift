@@ -28,8 +28,9 @@ package struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible
 /// One thing that every scorer (and where it says so every gateway) learns from the change stream.
 /// All of them may be applied twice and in any order: versions and times settle who is right.
 package enum Change: Equatable, Sendable {
-  /// A miner's durable record is now this.
-  case record(MinerRecord)
+  /// A miner's durable record is now this. Large, and rare beside signs of life, whose batches
+  /// would be four times as large with it.
+  indirect case record(MinerRecord)
   /// A miner's trust is now this.
   case trust(MinerID, MinerTrust)
   /// A miner gave a sign of life.

@@ -3,7 +3,16 @@ package enum MinerState: String, CaseIterable, Sendable {
   case active, busy, draining, maintenance, offline
 
   /// The wire's number for it. Never renumber.
-  package var code: UInt8 { UInt8(Self.allCases.firstIndex(of: self)!) }
+  package var code: UInt8 {
+    switch self {
+    case .active: 0
+    case .busy: 1
+    case .draining: 2
+    case .maintenance: 3
+    case .offline: 4
+    }
+  }
+
   package init?(code: UInt8) {
     guard Int(code) < Self.allCases.count else { return nil }
     self = Self.allCases[Int(code)]

@@ -15,6 +15,9 @@ struct BlockAsk {
   var askedCapabilities = 0
   /// One over how many are asked.
   var capabilityScale: Float = 1
+  /// Of two asked capabilities: how many miners of the region would have both, were they drawn
+  /// independently.
+  var expectedBoth = 0.0
   var leaseTime: Int64 = 0
   var limit = 1
   /// The bounds' lane for this price, and another, of which `blend` is added.
@@ -76,6 +79,8 @@ extension BlockIndex {
     ask.isImpossible = ask.region == -2 || room.groups.contains { $0.isImpossible }
     dig(query.exclude)
     if !ask.isImpossible { layOutTerms(ask) }
+    let searched = ask.region >= 0 ? regionRows[ask.region].memberCount : ids.count
+    ask.expectedBoth = Double(searched) * room[.capabilitiesAny].shareOfAll
     return ask
   }
 
@@ -122,6 +127,7 @@ extension BlockIndex {
       }
       if let set = categories[number].set {
         room[group].dense.append(sets[set])
+        room[group].shareOfAll *= Double(categories[number].useCount) / Double(ids.count)
       } else {
         room[group].rare.append(number)
       }
@@ -165,12 +171,12 @@ extension BlockIndex {
   private mutating func layOutTerms(_ ask: BlockAsk) {
     if let tier = vramTiers.tier(atMost: ask.minVRAMGB) { addTerm(sets[vramTiers.sets[tier]]) }
     if let tier = ramTiers.tier(atMost: ask.minRAMGB) { addTerm(sets[ramTiers.sets[tier]]) }
-    for group in [SearchRoom.Group.capabilitiesAll, .tagsAll, .service] {
+    for group in SearchRoom.Group.musts {
       for set in room[group].dense { addTerm(set) }
       if !room[group].rare.isEmpty { addTerm(sets[room[group].marked]) }
     }
     // An any of one set is a must.
-    for group in [SearchRoom.Group.accelAny, .capabilitiesAny, .tagsAny] {
+    for group in SearchRoom.Group.anys {
       guard room[group].isAsked, let term = room[group].onlyTerm(sets) else { continue }
       if group == .capabilitiesAny && room[group].rare.isEmpty {
         room.shareRange = room.termCount..<room.termCount + 1
@@ -178,7 +184,7 @@ extension BlockIndex {
       addTerm(term)
     }
     room.mustEnd = room.termCount
-    for group in [SearchRoom.Group.accelAny, .capabilitiesAny, .tagsAny] {
+    for group in SearchRoom.Group.anys {
       guard room[group].isAsked, room[group].onlyTerm(sets) == nil else { continue }
       let start = room.termCount
       for set in room[group].dense { addTerm(set) }

@@ -57,13 +57,17 @@ extension BlockIndex {
     superblocks[superblock].isLoose = true
   }
 
-  /// Writes a block's bounds, in both of their places.
-  func setBounds(of block: Int, to parts: SIMD16<Float>) {
+  /// Writes a block's bounds, in both of their places: those that are others, as each lies in a
+  /// cache line of its own.
+  ///
+  /// - Parameter isNew: what stands there is of another block.
+  func setBounds(of block: Int, to parts: SIMD16<Float>, isNew: Bool = false) {
+    let held = bounds[block]
     bounds[block] = parts
     let row = superblocks[Int(blocks[block].superblock)]
     var place = laneBounds + Int(row.first) * 16 + (block - Int(row.first))
     for lane in 0..<16 {
-      place.pointee = parts[lane]
+      if isNew || parts[lane] != held[lane] { place.pointee = parts[lane] }
       place += Int(row.capacity)
     }
   }
@@ -83,18 +87,14 @@ extension BlockIndex {
     superblocks[superblock].isLoose = false
   }
 
-  /// Keeps bounds valid when a miner's line becomes another.
+  /// Keeps bounds valid when a miner comes to this.
   @inline(__always)
-  mutating func raiseBounds(of block: Int, from old: SIMD16<Float>, to new: SIMD16<Float>) {
+  mutating func raiseBounds(of block: Int, to parts: SIMD16<Float>) {
     let held = bounds[block]
-    if Lanes.anyHolds(new .> held) {
-      setBounds(of: block, to: Lanes.greater(held, new))
+    if Lanes.anyHolds(parts .> held) {
+      setBounds(of: block, to: Lanes.greater(held, parts))
       let superblock = Int(blocks[block].superblock)
-      superbounds[superblock] = Lanes.greater(superbounds[superblock], new)
-    }
-    // What was highest in some lane has sunk there.
-    if Lanes.anyHolds((old .>= held - SIMD16(repeating: 1e-5)) .& (new .< old)) {
-      blocks[block].isLoose = true
+      superbounds[superblock] = Lanes.greater(superbounds[superblock], parts)
     }
   }
 

@@ -36,10 +36,12 @@ extension BlockIndex {
     let bit: UInt64 = 1 << UInt64(slot & 63)
     let old = lines[slot]
     let number = Int(blocks[block].region)
-    let region = regionRows + number
-    let parts = (linearParts(old, region), linearParts(new, region))
     lines[slot] = new
-    raiseBounds(of: block, from: parts.0, to: parts.1)
+    if !old.scoresAs(new) {
+      raiseBounds(of: block, to: linearParts(new, regionRows + number))
+      // What was highest may have sunk.
+      if old.isOpen { blocks[block].isLoose = true }
+    }
     let wasOnline = blocks[block].online & bit != 0
     let isOnline = setOpenAndOnline(block, bit, new)
     if old.priceBucket != new.priceBucket {
@@ -155,9 +157,7 @@ extension BlockIndex {
     line.vramGB = profile.gpuVRAMGB
     line.ramGB = profile.ramGB
     line.slots = UInt32(clamping: profile.maxParallel)
-    let bit: UInt64 = 1 << UInt64(slot & 63)
-    vramTiers.set(bit, in: slot >> 6, for: line.vramGB, sets)
-    ramTiers.set(bit, in: slot >> 6, for: line.ramGB, sets)
+    setSizes(of: slot, from: lines[slot], to: line)
     replaceLine(slot, with: line)
   }
 

@@ -13,13 +13,14 @@ extension BlockIndex {
         prefetch(ids.firstCell(hashes[count]))
         count += 1
       }
-      // The first cell is nearly always the right one; where it isn't, nothing is lost.
+      // By their hashes alone: the names themselves would have to come first.
       for place in 0..<count {
-        hashes[place] = ids.firstCell(hashes[place]).pointee & 0xFFFF_FFFF
-        if hashes[place] > 0 { prefetch(rows + Int(hashes[place] - 1)) }
+        let row = ids.find(hashes[place]) { _ in true }
+        hashes[place] = row.map { UInt64($0) } ?? .max
+        if let row { prefetch(rows + row) }
       }
-      for place in 0..<count where hashes[place] > 0 {
-        let slot = Int(rows[Int(hashes[place] - 1)].slot)
+      for place in 0..<count where hashes[place] != .max {
+        let slot = Int(rows[Int(hashes[place])].slot)
         prefetch(lines + slot)
         prefetch(blocks + (slot >> 6))
         prefetch(bounds + (slot >> 6))

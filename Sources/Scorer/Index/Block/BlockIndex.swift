@@ -54,7 +54,8 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   var regionCapacity = 4
   var categories: CategoryTable
   var grid = CapGrid(1_000...1_000_000_000_000)
-  var hasOwnGrid = false
+  /// Miners have been put in order.
+  var isOrdered = false
 
   // Rooms to work in, empty between calls.
   var room: SearchRoom

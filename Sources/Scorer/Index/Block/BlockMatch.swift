@@ -70,8 +70,8 @@ extension BlockIndex {
   ) -> MatchAnswer {
     own()
     let ask = prepare(query, at: now, leaseTime: leaseTime)
-    let found =
-      ask.isImpossible ? BlockSearch(ask, searchColumns, room.addresses(sets)) : search(ask)
+    var found = BlockSearch(ask, searchColumns, room.addresses(sets))
+    if !ask.isImpossible { run(&found) }
     let isCounted = query.explainsFully || found.topCount == 0
     fetchTop(found.topCount)
     return MatchAnswer(
@@ -79,7 +79,8 @@ extension BlockIndex {
       counts: isCounted ? counts(settling: ask) : nil)
   }
 
-  private mutating func search(_ ask: BlockAsk) -> BlockSearch {
+  private mutating func run(_ search: inout BlockSearch) {
+    let ask = search.ask
     let rare = room.groups.firstIndex { $0.isRareOnly }
     if let rare {
       for block in room.groups[rare].touched { settleLeases(of: Int(block), at: ask.leaseTime) }
@@ -90,21 +91,39 @@ extension BlockIndex {
         settleLeases(ofSuperblock: superblock, at: ask.leaseTime)
       }
     }
-    var search = BlockSearch(ask, searchColumns, room.addresses(sets))
     if let rare {
       for block in room.groups[rare].touched { search.lookAtTouched(Int(block)) }
-    } else {
-      if ask.region >= 0 {
-        for superblock in regions[ask.region]!.superblocks { search.add(Int(superblock)) }
+    } else if search.hasTwoRounds {
+      search.begin(.both)
+      if ask.expectedBoth < Self.fewBoth * Double(ask.limit) {
+        forEachSuperblock(ask) { search.lookAtBoth(of: $0) }
       } else {
-        for superblock in 0..<superblockCount where superblocks[superblock].count > 0 {
-          search.add(superblock)
-        }
+        forEachSuperblock(ask) { search.add($0) }
+        search.run()
       }
+      search.begin(.one)
+      forEachSuperblock(ask) { search.add($0) }
+      search.run()
+    } else {
+      forEachSuperblock(ask) { search.add($0) }
       search.run()
     }
     work.add(search.work)
-    return search
+  }
+
+  /// For each wanted candidate so many miners with both capabilities are too few to be searched by
+  /// their order: most superblocks would be looked into anyway. Measured.
+  private static let fewBoth = 30.0
+
+  @inline(__always)
+  private func forEachSuperblock(_ ask: BlockAsk, _ body: (Int) -> Void) {
+    if ask.region >= 0 {
+      for superblock in regions[ask.region]!.superblocks { body(Int(superblock)) }
+    } else {
+      for superblock in 0..<superblockCount where superblocks[superblock].count > 0 {
+        body(superblock)
+      }
+    }
   }
 
   var searchColumns: SearchColumns {
@@ -121,11 +140,16 @@ extension BlockIndex {
       prefetch(rows + row)
       prefetch(details + row)
     }
-    for place in 0..<count {
-      // The answer takes another hold on each address, which writes beside its bytes.
-      let addr = details[Int(lines[room.top[place].slot].row)].addr
-      addr.utf8.withContiguousStorageIfAvailable { prefetch($0.baseAddress! - 32) }
-    }
+    // The answer takes another hold on each address, which writes beside its bytes.
+    for place in 0..<count { prefetchText(details + Int(lines[room.top[place].slot].row)) }
+  }
+
+  /// Asks for a long text's bytes. Where they are is read from the text itself, since taking hold of
+  /// it would be what is to be quick; were the layout ever another, some other line is asked for.
+  @inline(__always)
+  private func prefetchText(_ details: Column<MinerDetails>) {
+    let words = UnsafeRawPointer(details).assumingMemoryBound(to: UInt.self)
+    prefetch(UnsafeRawPointer(bitPattern: words[1] & 0x00FF_FFFF_FFFF_FFFF))
   }
 
   private func candidate(_ entry: TopEntry, _ search: BlockSearch) -> Candidate {

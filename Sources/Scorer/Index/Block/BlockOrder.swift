@@ -9,12 +9,12 @@ extension BlockIndex {
   mutating func promoteMiners(of block: Int, _ swaps: inout Int) {
     let number = Int(blocks[block].region)
     let bands = regions[number]!.bands
-    if bands.highest.isEmpty { return }
+    if bands.isEmpty { return }
     var bits = blocks[block].occupied
     while bits != 0 && swaps > 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
       bits &= bits &- 1
-      let band = bands.number(of: lines[slot].price)
+      let band = bands.number(of: lines + slot)
       let all = bands.blocks[band]
       if all.isEmpty { continue }
       let best = max(1, all.count / Self.bestShare)
@@ -42,14 +42,14 @@ extension BlockIndex {
 
   /// Whoever belongs there least: one of another band, or who has the lowest rating.
   private func worstSlot(
-    of block: Int, _ bands: PriceBands, _ band: Int
+    of block: Int, _ bands: MinerBands, _ band: Int
   ) -> (slot: Int, rating: Float)? {
     var worst: (slot: Int, rating: Float)?
     var bits = blocks[block].occupied
     while bits != 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
       bits &= bits &- 1
-      let isStranger = bands.number(of: lines[slot].price) != band
+      let isStranger = bands.number(of: lines + slot) != band
       let rating = isStranger ? -1 : rating(lines + slot, regionRow(of: block))
       if rating < worst?.rating ?? .infinity { worst = (slot, rating) }
     }
@@ -61,8 +61,8 @@ extension BlockIndex {
     let wasOnline = (left: isOnline(left), right: isOnline(right))
     setWords(of: Int(lines.left.row), left >> 6, 1 << UInt64(left & 63), to: false)
     setWords(of: Int(lines.right.row), right >> 6, 1 << UInt64(right & 63), to: false)
-    put(lines.right, left >> 6, left & 63)
-    put(lines.left, right >> 6, right & 63)
+    put(lines.right, left >> 6, left & 63, over: lines.left)
+    put(lines.left, right >> 6, right & 63, over: lines.right)
     // Their new blocks may hold leases against another time.
     if isOnline(right) != wasOnline.left {
       count(lines.left, in: number, by: wasOnline.left ? -1 : 1)
@@ -71,8 +71,8 @@ extension BlockIndex {
       count(lines.right, in: number, by: wasOnline.right ? -1 : 1)
     }
     let region = regionRows + number
-    raiseBounds(of: right >> 6, from: Self.nobody, to: linearParts(lines.left, region))
-    raiseBounds(of: left >> 6, from: Self.nobody, to: linearParts(lines.right, region))
+    raiseBounds(of: right >> 6, to: linearParts(lines.left, region))
+    raiseBounds(of: left >> 6, to: linearParts(lines.right, region))
     blocks[left >> 6].isLoose = true
     blocks[right >> 6].isLoose = true
   }

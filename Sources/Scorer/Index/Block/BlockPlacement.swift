@@ -1,11 +1,13 @@
 import Domain
 
-// Who stands beside whom. Within a region miners go by price into bands, and within a band by the
-// parts of their score that last, so that what a block's miners come to is nearly the same at any
-// cap, and the blocks looked at first are those that win. Order changes no answer.
+// Who stands beside whom. Within a region miners go by memory into classes, by price into a class's
+// bands, and within a band by the parts of their score that last. So what a block's miners come to
+// is nearly the same at any cap, a search passes by whole superblocks whose miners are too small,
+// and the blocks looked at first are those that win. Order changes no answer.
 extension BlockIndex {
   /// Blocks that are looked after at each tick.
   package static let blocksPerTick = 1_024
+  private static let mostClasses = 4
   private static let mostBands = 16
   private static let blocksPerBand = 8
 
@@ -45,6 +47,7 @@ extension BlockIndex {
     memory.free(old)
     for superblock in 0..<superblockCount { computeBounds(ofSuperblock: superblock) }
     nextBlock = 0
+    isOrdered = true
   }
 
   /// A region's slots, band by band, those of the best miners first: the band, how far the rating
@@ -68,23 +71,56 @@ extension BlockIndex {
     var keys = slots.map { slot in
       let line = lines + Int(slot)
       let lack = UInt64(max(0, 1 - rating(line, regionRows + number)) * 0x3FF_0000)
-      return UInt64(bands.number(of: line.pointee.price)) << 59 | lack << 32 | UInt64(slot)
+      return UInt64(bands.number(of: line)) << 58 | lack << 32 | UInt64(slot)
     }
     keys.sort()
     return keys
   }
 
-  /// Bands of about as many miners each.
-  private func bands(of slots: [UInt32]) -> PriceBands {
-    let step = max(1, slots.count / 4_096)
-    let prices = stride(from: 0, to: slots.count, by: step).map { lines[Int(slots[$0])].price }
-      .sorted()
-    var count = 1
-    while count < Self.mostBands && slots.count / 64 >= 2 * count * Self.blocksPerBand {
-      count *= 2
+  private static func band(ofKey key: UInt64) -> Int { Int(key >> 58) }
+
+  /// Classes that are worth a superblock or more, and in each of them bands of about as many miners.
+  private func bands(of slots: [UInt32]) -> MinerBands {
+    let step = max(1, slots.count / 16_384)
+    let sample = stride(from: 0, to: slots.count, by: step).map { lines + Int(slots[$0]) }
+    let sizes = sample.map(\.pointee.vramGB).sorted()
+    let least = Self.classes(of: sizes, atLeast: max(1, 64 * 64 / step))
+    var prices = Array(repeating: [Int64](), count: least.count + 1)
+    for line in sample {
+      prices[least.count { $0 <= line.pointee.vramGB }].append(line.pointee.price)
     }
-    return PriceBands(
-      highest: (1..<count).map { prices[prices.count * $0 / count] } + [.max])
+    return MinerBands(
+      leastVRAMGB: least, highest: prices.map { Self.bands(of: $0.sorted(), step: step) })
+  }
+
+  /// The sizes at which classes begin, but the first. The largest class that can be cut is cut as
+  /// near to its middle as its sizes allow.
+  private static func classes(of sizes: [Double], atLeast least: Int) -> [Double] {
+    var cuts = [0, sizes.count]
+    while cuts.count <= mostClasses {
+      var best: (cut: Int, gain: Int)?
+      for (start, end) in zip(cuts, cuts.dropFirst()) {
+        for cut in start..<end
+        where cut > start && sizes[cut] != sizes[cut - 1] {
+          let gain = min(cut - start, end - cut)
+          if gain >= least && gain > best?.gain ?? 0 { best = (cut, gain) }
+        }
+      }
+      guard let best else { break }
+      cuts.append(best.cut)
+      cuts.sort()
+    }
+    return cuts.dropFirst().dropLast().map { sizes[$0] }
+  }
+
+  /// The highest price of each band of a class.
+  ///
+  /// - Parameters:
+  ///   - prices: a sample, one of `step` miners, ascending.
+  private static func bands(of prices: [Int64], step: Int) -> [Int64] {
+    var count = 1
+    while count < mostBands && prices.count * step / 64 >= 2 * count * blocksPerBand { count *= 2 }
+    return (1..<count).map { prices[prices.count * $0 / count] } + [.max]
   }
 
   /// What is to stand in one block: a range of an order, of one band.
@@ -93,38 +129,46 @@ extension BlockIndex {
     var band: Int
     /// How many blocks of its band are better.
     var rank: Int
+    /// How many superblocks of its class are better.
+    var turn = 0
   }
 
-  /// Cuts an order into blocks. The best of all bands come first, then those that are next: so a
-  /// superblock holds blocks that are about as good, and what is good is in few of them.
-  private func stands(_ order: [UInt64], bandCount: Int) -> [Stand] {
+  /// Cuts an order into blocks. The best of all bands of a class come first, then those that are
+  /// next: so a superblock holds blocks that are about as good, and what is good is in few of them.
+  private func stands(_ order: [UInt64], _ bands: MinerBands) -> [Stand] {
     var stands: [Stand] = []
     var start = 0
-    while start < order.count {
-      let band = Int(order[start] >> 59)
-      var end = start
-      while end < order.count && end < start + 64 && order[end] >> 59 == band { end += 1 }
-      let rank = stands.last?.band == band ? stands.last!.rank + 1 : 0
-      stands.append(Stand(range: start..<end, band: band, rank: rank))
-      start = end
+    for number in 0..<bands.classCount {
+      let range = bands.range(ofClass: number)
+      let together = max(1, 64 / range.count)
+      let first = stands.count
+      while start < order.count && range.contains(Self.band(ofKey: order[start])) {
+        let band = Self.band(ofKey: order[start])
+        var end = start
+        while end < order.count && end < start + 64 && Self.band(ofKey: order[end]) == band {
+          end += 1
+        }
+        let rank = stands.last?.band == band ? stands.last!.rank + 1 : 0
+        stands.append(
+          Stand(range: start..<end, band: band, rank: rank, turn: rank / together))
+        start = end
+      }
+      stands[first...].sort { ($0.turn, $0.band, $0.rank) < ($1.turn, $1.band, $1.rank) }
     }
-    let together = 64 / bandCount
-    return stands.sorted {
-      ($0.rank / together, $0.band, $0.rank) < ($1.rank / together, $1.band, $1.rank)
-    }
+    return stands
   }
 
   private mutating func place(
     _ order: [UInt64], from old: Column<MinerLine>, in number: Int, at leaseTime: Int64
   ) {
-    let stands = stands(order, bandCount: max(1, regions[number]!.bands.highest.count))
+    let stands = stands(order, regions[number]!.bands)
     for (done, stand) in stands.enumerated() {
       addBlock(to: number, ofAtLeast: stands.count - done)
       let block = Int(regionRows[number].withRoom) - 1
       blocks[block].validFrom = leaseTime
       superblocks[Int(blocks[block].superblock)].validFrom = leaseTime
       for (place, key) in order[stand.range].enumerated() {
-        put(old[Int(key & 0xFFFF_FFFF)], block, place)
+        put(old[Int(key & 0xFFFF_FFFF)], block, place, over: MinerLine())
       }
       if stand.range.count == 64 {
         regionRows[number].withRoom = blocks[block].nextWithRoom
@@ -140,13 +184,14 @@ extension BlockIndex {
   }
 
   /// Puts a line where none is, with its categories. Bounds are left to the caller.
-  mutating func put(_ line: MinerLine, _ block: Int, _ place: Int) {
+  ///
+  /// - Parameter old: whose sizes the tiers' sets hold there.
+  mutating func put(_ line: MinerLine, _ block: Int, _ place: Int, over old: MinerLine) {
     let (slot, bit) = (block * 64 + place, UInt64(1) << UInt64(place))
     let row = Int(line.row)
     lines[slot] = line
     rows[row].slot = UInt32(slot)
-    vramTiers.set(bit, in: block, for: line.vramGB, sets)
-    ramTiers.set(bit, in: block, for: line.ramGB, sets)
+    setSizes(of: slot, from: old, to: line)
     priceBuckets[slot] = UInt16(line.priceBucket)
     blocks[block].occupied |= bit
     setOpenAndOnline(block, bit, line)

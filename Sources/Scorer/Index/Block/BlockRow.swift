@@ -40,25 +40,44 @@ struct BlockRegion {
   var name: String
   var superblocks: [UInt32] = []
   /// As of when its miners were last put in order.
-  var bands = PriceBands()
+  var bands = MinerBands()
 }
 
-/// Miners by price, each band with the blocks that were given to it, best first.
-struct PriceBands {
-  /// The highest price of each.
-  var highest: [Int64] = []
-  var blocks: [[UInt32]] = []
+/// Miners by memory in classes, by price within a class: bands, each with the blocks that were given
+/// to it, best first.
+struct MinerBands {
+  /// The least VRAM of each class but the first, ascending.
+  private let leastVRAMGB: [Double]
+  /// The first band of each class, and the number of all bands.
+  private let starts: [Int]
+  /// The highest price of each band.
+  private let highest: [Int64]
+  var blocks: [[UInt32]]
 
-  init(highest: [Int64] = []) {
-    self.highest = highest
-    blocks = highest.map { _ in [] }
+  init() { self.init(leastVRAMGB: [], highest: []) }
+
+  /// - Parameter highest: class by class, the highest price of each of its bands.
+  init(leastVRAMGB: [Double], highest: [[Int64]]) {
+    self.leastVRAMGB = leastVRAMGB
+    self.highest = highest.flatMap { $0 }
+    starts = highest.reduce(into: [0]) { $0.append($0.last! + $1.count) }
+    blocks = self.highest.map { _ in [] }
   }
 
-  func number(of price: Int64) -> Int {
-    var (low, high) = (0, highest.count - 1)
+  var isEmpty: Bool { highest.isEmpty }
+  var classCount: Int { starts.count - 1 }
+
+  func range(ofClass number: Int) -> Range<Int> { starts[number]..<starts[number + 1] }
+
+  func classNumber(ofVRAMGB size: Double) -> Int { leastVRAMGB.count { $0 <= size } }
+
+  /// - Precondition: there are bands.
+  func number(of line: Column<MinerLine>) -> Int {
+    let range = range(ofClass: classNumber(ofVRAMGB: line.pointee.vramGB))
+    var (low, high) = (range.lowerBound, range.upperBound - 1)
     while low < high {
       let middle = (low + high) / 2
-      if price > highest[middle] { low = middle + 1 } else { high = middle }
+      if line.pointee.price > highest[middle] { low = middle + 1 } else { high = middle }
     }
     return low
   }

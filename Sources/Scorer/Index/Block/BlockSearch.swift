@@ -9,6 +9,9 @@ struct BlockSearch {
   let ask: BlockAsk
   let columns: SearchColumns
   let room: SearchRoom.Addresses
+  private var round = Round.all
+  /// The most that the cap part comes to in this round.
+  private var capBound: Float
   var topCount = 0
   var work = SearchWork()
   private var heapCount = 0
@@ -17,36 +20,61 @@ struct BlockSearch {
     self.ask = ask
     self.columns = columns
     self.room = room
+    capBound = ask.capShare
   }
 
+  /// Who is looked for. Of two asked capabilities the few miners that have both score much more
+  /// than the many that have one, so each of the two has a round of its own, with bounds of its own.
+  enum Round { case all, both, one }
+
+  /// Whether the rounds are `both` and `one`, instead of just `all`.
+  @inline(__always)
+  var hasTwoRounds: Bool { ask.askedCapabilities == 2 && room.shareRange.count == 2 }
+
+  mutating func begin(_ round: Round) {
+    self.round = round
+    capBound = round == .one ? ask.capShare / 2 : ask.capShare
+    heapCount = 0
+  }
+
+  // The heap's keys: the bound's bits above, so that the highest bound is the greatest key; below
+  // them whether the superblock is staged, then the place of its best block, and its number.
   private static let isStaged: UInt64 = 0x8000_0000
+  private static let placeShift: UInt64 = 25
+  private static let numberMask: UInt64 = 0x1FF_FFFF
 
   // MARK: From the superblocks down
 
   /// Takes in a superblock that is to be searched.
   @inline(__always)
   mutating func add(_ superblock: Int) {
+    if room.mustEnd > 0 {
+      // The first set is the memory's, if any is: by it superblocks differ most.
+      let first = Int(columns.superblocks[superblock].first)
+      if room.terms[0].blocks(from: first) == 0 { return }
+    }
     let region = columns.regions + Int(columns.superblocks[superblock].region)
-    let bound = bound(columns.superbounds[superblock], region) + ask.capShare
-    if bound < 0 { return }
+    let bound = bound(columns.superbounds + superblock, region) + capBound
+    if bound < leastBound { return }
     room.heap[heapCount] = UInt64(bound.bitPattern) << 32 | UInt64(superblock)
     heapCount += 1
   }
 
   mutating func run() {
     orderHeap()
+    fetchNextStage()
     // One block is fetched while the one before it is looked at.
     var next = (block: 0, mask: UInt64(0), bound: Float(-1))
     while heapCount > 0 {
       let key = room.heap[0]
       let bound = Float(bitPattern: UInt32(key >> 32))
       if bound < leastBound { break }
-      let superblock = Int(key & 0x7FFF_FFFF)
+      let superblock = Int(key & Self.numberMask)
       if key & Self.isStaged == 0 {
         stage(superblock)
         continue
       }
-      let place = best(of: superblock)
+      let place = Int(key >> Self.placeShift & 63)
       if room.stagedSieved[superblock] >> UInt64(place) & 1 == 0 {
         sieve(superblock, around: place)
         continue
@@ -79,15 +107,26 @@ struct BlockSearch {
     let lanes = columns.laneBounds + first * 16
     blend_rows(
       lanes + ask.lane * capacity, lanes + ask.otherLane * capacity, ask.blend,
-      rise(columns.regions + Int(row.region)) + ask.capShare, Int32(row.count), staged)
+      rise(columns.regions + Int(row.region)) + capBound, Int32(row.count), staged)
     var impossible = ~possible
     while impossible != 0 {
       staged[impossible.trailingZeroBitCount] = -1
       impossible &= impossible &- 1
     }
     room.stagedSieved[superblock] = 0
-    fetchWords(first + best(of: superblock))
-    reorder(superblock)
+    fetchWords(first + reorder(superblock))
+    fetchNextStage()
+  }
+
+  /// Asks for the bounds of the superblock that will probably be staged next.
+  @inline(__always)
+  private func fetchNextStage() {
+    for place in 0..<min(3, heapCount) where room.heap[place] & Self.isStaged == 0 {
+      let row = columns.superblocks[Int(room.heap[place] & Self.numberMask)]
+      let (first, capacity) = (Int(row.first), Int(row.capacity))
+      let lanes = columns.laneBounds + first * 16 + min(ask.lane, ask.otherLane) * capacity
+      for part in stride(from: 0, to: capacity * 2, by: 16) { prefetch(lanes + part) }
+    }
   }
 
   /// Those of 64 blocks that have anybody in all the sets.
@@ -106,6 +145,10 @@ struct BlockSearch {
         place += 1
       }
       possible &= any
+    }
+    if round == .both {
+      let place = room.shareRange.lowerBound
+      possible &= room.terms[place].blocks(from: first) & room.terms[place + 1].blocks(from: first)
     }
     return possible
   }
@@ -151,7 +194,7 @@ struct BlockSearch {
       places &= places &- 1
       let mask = mask(of: first + place)
       masks[place] = mask
-      bounds[place] = mask == 0 ? -1 : bounds[place] + share(mask, first + place) - ask.capShare
+      bounds[place] = mask == 0 ? -1 : bounds[place] + share(mask, first + place) - capBound
     }
   }
 
@@ -169,16 +212,9 @@ struct BlockSearch {
     for place in stride(from: block, to: block + places.count, by: 8) { fetchWords(place) }
     fillMasks(masks, from: block, places.count)
     drop_empty(bounds, masks, Int32(places.count))
-    if ask.askedCapabilities < 2 { return }
-    if ask.askedCapabilities == 2 && room.shareRange.count == 2 {
-      lower_unless_both(
-        bounds, masks, room.terms[room.shareRange.lowerBound].words + block,
-        room.terms[room.shareRange.lowerBound + 1].words + block, ask.capShare / 2,
-        Int32(places.count))
-      return
-    }
+    if ask.askedCapabilities < 2 || round != .all { return }
     for place in 0..<places.count where masks[place] != 0 {
-      bounds[place] += share(masks[place], block + place) - ask.capShare
+      bounds[place] += share(masks[place], block + place) - capBound
     }
   }
 
@@ -199,6 +235,13 @@ struct BlockSearch {
           place += 1
         }
         and_words(masks, any.baseAddress!, Int32(count))
+      }
+    }
+    if round != .all {
+      let (one, other) = (room.terms + room.shareRange.lowerBound).pair
+      let wanted: UInt64 = round == .both ? 0 : .max
+      for place in 0..<count {
+        masks[place] &= (one.words[block + place] & other.words[block + place]) ^ wanted
       }
     }
     if room.hasHoles {
@@ -224,7 +267,15 @@ struct BlockSearch {
       }
       mask &= any
     }
+    if round != .all { mask &= round == .both ? both(block) : ~both(block) }
     return mask
+  }
+
+  /// Who has both asked capabilities.
+  @inline(__always)
+  private func both(_ block: Int) -> UInt64 {
+    let (one, other) = (room.terms + room.shareRange.lowerBound).pair
+    return one.words[block] & other.words[block]
   }
 
   // MARK: Rare categories
@@ -234,15 +285,36 @@ struct BlockSearch {
     if ask.region >= 0 && ask.region != Int(columns.blocks[block].region) { return }
     let mask = mask(of: block)
     if mask == 0 { return }
-    let bound = bound(columns.bounds[block], columns.region(of: block)) + share(mask, block)
+    let bound = bound(columns.bounds + block, columns.region(of: block)) + share(mask, block)
     if bound >= leastBound { look(at: block, mask) }
+  }
+
+  /// All who have both asked capabilities, where they are too few for an order to help: a walk over
+  /// both sets' words.
+  mutating func lookAtBoth(of superblock: Int) {
+    let (first, count) = (
+      Int(columns.superblocks[superblock].first), Int(columns.superblocks[superblock].count)
+    )
+    let possible = possibleBlocks(from: first)
+    if possible == 0 { return }
+    let (one, other) = (room.terms + room.shareRange.lowerBound).pair
+    var met = meeting(one.words + first, other.words + first, Int32(count)) & possible
+    while met != 0 {
+      let block = first + met.trailingZeroBitCount
+      met &= met &- 1
+      lookAtTouched(block)
+    }
   }
 
   // MARK: Bounds
 
   /// The most that a miner can come to, but for the cap part and what `share` adds.
   @inline(__always)
-  private func bound(_ parts: SIMD16<Float>, _ region: Column<RegionRow>) -> Float {
+  private func bound(
+    _ parts: Column<SIMD16<Float>>, _ region: Column<RegionRow>
+  ) -> Float {
+    // Lane by lane from memory: a vector's lane by a variable would take the whole vector along.
+    let parts = UnsafeRawPointer(parts).assumingMemoryBound(to: Float.self)
     let low = parts[ask.lane]
     return low + ask.blend * (parts[ask.otherLane] - low) + rise(region)
   }
@@ -264,7 +336,7 @@ struct BlockSearch {
   /// The most that the cap part comes to for any of these miners.
   @inline(__always)
   private func share(_ mask: UInt64, _ block: Int) -> Float {
-    if ask.askedCapabilities <= 1 { return ask.capShare }
+    if ask.askedCapabilities <= 1 || round != .all { return capBound }
     return ask.capShare * (Float(mostMet(mask, block)) / Float(ask.askedCapabilities))
   }
 
@@ -305,20 +377,23 @@ struct BlockSearch {
 
 // The heap of superblocks, and what of each is the best.
 extension BlockSearch {
-  /// The place of the block with the highest bound.
-  @inline(__always)
-  private func best(of superblock: Int) -> Int {
-    let staged = room.stagedBounds + 64 * superblock
-    return at_least(staged, greatest(staged)).trailingZeroBitCount
-  }
-
   /// Gives the first superblock the place that its blocks' bounds now call for.
+  ///
+  /// - Returns: its block with the highest bound.
   @inline(__always)
-  private mutating func reorder(_ superblock: Int) {
-    let bound = greatest(room.stagedBounds + 64 * superblock)
+  @discardableResult
+  private mutating func reorder(_ superblock: Int) -> Int {
+    let staged = room.stagedBounds + 64 * superblock
+    let bound = greatest(staged)
+    if bound < 0 {
+      replaceFirst(with: nil)
+      return 0
+    }
+    let place = at_least(staged, bound).trailingZeroBitCount
     replaceFirst(
-      with: bound < 0
-        ? nil : UInt64(bound.bitPattern) << 32 | Self.isStaged | UInt64(superblock))
+      with: UInt64(bound.bitPattern) << 32 | Self.isStaged | UInt64(place) << Self.placeShift
+        | UInt64(superblock))
+    return place
   }
 
   private func orderHeap() {

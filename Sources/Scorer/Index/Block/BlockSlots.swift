@@ -23,14 +23,14 @@ extension BlockIndex {
     empty.row = UInt32(row)
     lines[slot] = empty
     priceBuckets[slot] = 0
-    vramTiers.set(1 << UInt64(place), in: block, for: line.vramGB, sets)
-    ramTiers.set(1 << UInt64(place), in: block, for: line.ramGB, sets)
+    setSizes(of: slot, from: empty, to: line)
     replaceLine(slot, with: line)
   }
 
   mutating func leaveSlot(_ slot: Int) {
     let block = slot >> 6
     let bit: UInt64 = 1 << UInt64(slot & 63)
+    setSizes(of: slot, from: lines[slot], to: MinerLine())
     replaceLine(slot, with: MinerLine())
     blocks[block].occupied &= ~bit
     let number = Int(blocks[block].region)
@@ -45,6 +45,13 @@ extension BlockIndex {
       blocks[block].nextWithRoom = regionRows[number].withRoom
       regionRows[number].withRoom = UInt32(block + 1)
     }
+  }
+
+  /// Writes a slot's memory sizes into the tiers' sets, which hold those of another line.
+  func setSizes(of slot: Int, from old: MinerLine, to new: MinerLine) {
+    let (block, bit) = (slot >> 6, UInt64(1) << UInt64(slot & 63))
+    vramTiers.set(bit, in: block, from: old.vramGB, to: new.vramGB, sets)
+    ramTiers.set(bit, in: block, from: old.ramGB, to: new.ramGB, sets)
   }
 
   private mutating func regionNumber(_ name: String) -> Int {
@@ -104,7 +111,7 @@ extension BlockIndex {
     row.nextWithRoom = regionRows[number].withRoom
     blocks[block] = row
     ready[block] = 0
-    setBounds(of: block, to: Self.nobody)
+    setBounds(of: block, to: Self.nobody, isNew: true)
     regionRows[number].withRoom = UInt32(block + 1)
   }
 
@@ -161,7 +168,7 @@ extension BlockIndex {
     memory.grow(&bounds, from: old, to: capacity)
     memory.grow(&laneBounds, from: 16 * old, to: 16 * capacity)
     memory.grow(&fences, from: old, to: capacity)
-    sets.growBlocks(to: capacity, memory)
+    sets.growBlocks(to: capacity, isFilling: !isOrdered, memory)
     room.grow(memory, from: old, to: capacity)
     blockCapacity = capacity
   }

@@ -25,6 +25,15 @@ struct MinerLine: BitwiseCopyable {
   var isOverridden = false
 
   var isOpen: Bool { !isClosed && taken < slots }
+
+  /// Whether both come to the same for every request that finds them open.
+  @inline(__always)
+  func scoresAs(_ other: MinerLine) -> Bool {
+    if isOpen != other.isOpen { return false }
+    return price == other.price && trust == other.trust && taken == other.taken
+      && slots == other.slots && latencyBucket == other.latencyBucket
+      && priceBucket == other.priceBucket
+  }
 }
 
 /// A status patch with a fixed place for each field.

@@ -4,6 +4,8 @@ import Domain
 struct AskedGroup {
   /// The common ones' sets.
   var dense: [SlotSet] = []
+  /// The share of all miners that would be in all of those, were they drawn independently.
+  var shareOfAll = 1.0
   var rare: [UInt32] = []
   var isAsked = false
   /// Nobody can have it: what is asked (all of it, for an any) is unknown.
@@ -28,6 +30,9 @@ struct SearchRoom {
   /// The parts of a request that ask for categories.
   enum Group: Int, CaseIterable {
     case accelAny, capabilitiesAny, capabilitiesAll, tagsAny, tagsAll, service
+
+    static let musts: [Group] = [.capabilitiesAll, .tagsAll, .service]
+    static let anys: [Group] = [.accelAny, .capabilitiesAny, .tagsAny]
   }
 
   var groups: [AskedGroup]
@@ -105,6 +110,7 @@ struct SearchRoom {
       for block in groups[group].touched { marked.remove(.max, in: Int(block)) }
       groups[group].touched.removeAll(keepingCapacity: true)
       groups[group].dense.removeAll(keepingCapacity: true)
+      groups[group].shareOfAll = 1
       groups[group].rare.removeAll(keepingCapacity: true)
       groups[group].isAsked = false
       groups[group].isImpossible = false

@@ -13,9 +13,13 @@ struct SizeTiers {
     sets = sizes.map { _ in pool.take(memory) }
   }
 
-  /// Writes one miner's bit into every tier.
-  func set(_ bit: UInt64, in block: Int, for size: Double, _ pool: SetPool) {
-    for tier in sizes.indices { pool[sets[tier]].set(bit, in: block, to: size >= sizes[tier]) }
+  /// Writes one miner's bit into every tier for which its size counts otherwise than before.
+  func set(
+    _ bit: UInt64, in block: Int, from old: Double, to new: Double, _ pool: SetPool
+  ) {
+    for tier in sizes.indices where (old >= sizes[tier]) != (new >= sizes[tier]) {
+      pool[sets[tier]].set(bit, in: block, to: new >= sizes[tier])
+    }
   }
 
   /// The highest tier that all are in who have `least`; nil below the lowest.

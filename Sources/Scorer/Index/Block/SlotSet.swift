@@ -31,6 +31,12 @@ struct SlotSet: BitwiseCopyable {
   }
 }
 
+extension UnsafeMutablePointer<SlotSet> {
+  /// This set and the next.
+  @inline(__always)
+  var pair: (SlotSet, SlotSet) { (self[0], self[1]) }
+}
+
 /// Sets by number, side by side in one piece of memory. A set's address changes when the pool grows.
 struct SetPool {
   private var words: Column<UInt64>
@@ -84,10 +90,12 @@ struct SetPool {
   }
 
   /// Makes room for so many blocks, and for some more than that: every set is moved.
-  mutating func growBlocks(to needed: Int, _ memory: BlockMemory) {
+  ///
+  /// - Parameter isFilling: a fleet is coming in, so many more blocks will follow.
+  mutating func growBlocks(to needed: Int, isFilling: Bool, _ memory: BlockMemory) {
     if needed <= blockCapacity { return }
     let (old, oldCapacity) = (words, blockCapacity)
-    let newCapacity = max(needed, oldCapacity + oldCapacity / 4)
+    let newCapacity = max(needed, oldCapacity + oldCapacity / (isFilling ? 1 : 4))
     let larger = memory.allocate(UInt64.self, count: capacity * Self.stride(newCapacity))
     for number in 0..<count {
       let from = old + number * Self.stride(oldCapacity)
