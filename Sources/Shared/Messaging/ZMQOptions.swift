@@ -19,7 +19,7 @@ package struct ZMQOptions: Sendable {
   /// Frames are queued for established connections only.
   package var isImmediate = true
   /// A connection that doesn't say who it is for so long is closed.
-  package var handshakeMilliseconds: Int32 = 5_000
+  package var handshakeMilliseconds: Int32 = 2_000
   /// Whether failed handshakes are counted, to be asked for by `takeFailedHandshakes`.
   var watchesHandshakes = false
   /// nil: links are plain.
