@@ -144,8 +144,8 @@ let package = Package(
     .executableTarget(
       name: "poolhub",
       dependencies: [
-        "Domain", "Fleet", "IndexBenchmark", "JSON", "Postgres", "Settings", "Simulation",
-        "Telemetry",
+        "Domain", "Fleet", "IndexBenchmark", "JSON", "Messaging", "Postgres", "Settings",
+        "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -188,8 +188,8 @@ let package = Package(
     tests(
       "IntegrationTests",
       [
-        "Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", "TestSupport",
-        asyncHTTPClient,
+        "Domain", "Fleet", "JSON", "Messaging", "Postgres", "Redis", "Simulation", "TestRandom",
+        "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
       ]),
 
     // Benchmarks' floor: the bare framework, answering a constant.

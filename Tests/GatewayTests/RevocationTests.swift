@@ -57,4 +57,16 @@ struct RevocationTests {
     #expect(!revocations.isRevoked(Self.session(issued: 1_000)))
     #expect(revocations.isRevoked(Self.session(Self.other, issued: 2_000)))
   }
+
+  @Test("what a store lacks, or knows only an earlier time of, is missing there")
+  func missing() {
+    let revocations = Revocations()
+    revocations.revoke(Self.miner, upTo: Self.moment(100))
+    revocations.revoke(Self.other, upTo: Self.moment(200))
+    let all = [Self.miner: Self.moment(100), Self.other: Self.moment(200)]
+    #expect(revocations.missing(in: [:]) == all)
+    #expect(revocations.missing(in: all) == [:])
+    let later = [Self.miner: Self.moment(101), Self.other: Self.moment(199)]
+    #expect(revocations.missing(in: later) == [Self.other: Self.moment(200)])
+  }
 }

@@ -18,9 +18,11 @@ extension RunningProcesses {
           let faults = try await Self.match(1_000, client, "st-both", names)
           #expect(faults == [])
           try await hub.waitForHealth("degraded", scorers: 2)
+          try await eventually("both are known to be away", within: .seconds(5)) {
+            let health = try await client.health().json
+            return health?["db"]?.bool == false && health?["redis"]?.bool == false
+          }
           let health = try #require(try await client.health().json)
-          #expect(health["db"]?.bool == false)
-          #expect(health["redis"]?.bool == false)
           #expect(health["db_error"]?.string != nil)
           #expect(health["redis_error"]?.string != nil)
           #expect(try await Self.match(50, client, "st-both", names) == [])

@@ -52,3 +52,18 @@ struct TestFolder: Sendable {
 
   func remove() { try? FileManager.default.removeItem(atPath: path) }
 }
+
+extension ProgramRun {
+  /// Runs a program of the system until it ends.
+  static func tool(_ path: String, _ arguments: [String]) async throws -> ProgramRun {
+    let folder = try TestFolder()
+    defer { folder.remove() }
+    let start = ContinuousClock.now
+    let child = try await ChildProcess.start(
+      executable: path, arguments: arguments, output: .file("\(folder.path)/.output"),
+      workingDirectory: folder.path)
+    let status = await child.waitForExit()
+    let output = try String(contentsOfFile: "\(folder.path)/.output", encoding: .utf8)
+    return ProgramRun(status: status, output: output, duration: .now - start)
+  }
+}

@@ -136,17 +136,21 @@ final class EchoScorer: Sendable {
     var isEnded = false
     var mustEnd = false
     var malformedFrames = 0
+    var refusedHandshakes = 0
     var failure: ZMQError?
   }
 
   let log = Mutex(Log())
   private let wakeup = Wakeup()
 
-  init(gateways: [String]) {
+  init(gateways: [String], curve: Curve? = nil) {
     startThread(name: "echo") { [self] in
       do throws(ZMQError) {
+        var options = ZMQOptions()
+        options.curve = curve
         try turn(
-          DealerSet(hello: Hello(scorerID: "echo"), gateways: gateways, wakeup: wakeup))
+          DealerSet(
+            hello: Hello(scorerID: "echo"), gateways: gateways, wakeup: wakeup, options: options))
       } catch {
         log.withLock { $0.failure = error }
       }
@@ -169,6 +173,7 @@ final class EchoScorer: Sendable {
       log.withLock { log in
         log.events += events
         log.malformedFrames = dealers.counters.malformedFrames
+        log.refusedHandshakes = dealers.counters.refusedHandshakes
       }
       let wait = max(0, dealers.nextTickMicroseconds - MonotonicClock.microseconds())
       _ = try dealers.poll(timeoutMilliseconds: Int(wait / 1_000 + 1))

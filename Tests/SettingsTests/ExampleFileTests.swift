@@ -52,7 +52,8 @@ struct ExampleFileTests {
     let shapes: Set = [
       "POOLHUB_DB_DSN", "POOLHUB_REDIS_URL", "POOLHUB_COORDINATOR_SECRETS", "POOLHUB_SCORER_ID",
       "POOLHUB_COORDINATOR_SHARED_SECRET", "POOLHUB_COORDINATOR_SECRET", "POOLHUB_ADMIN_SECRET",
-      "POOLHUB_SESSION_SIGNING_KEYS",
+      "POOLHUB_SESSION_SIGNING_KEYS", "POOLHUB_CURVE_SECRET_KEY", "POOLHUB_CURVE_SCORER_KEYS",
+      "POOLHUB_CURVE_GATEWAY_KEYS",
     ]
     let gateway = String(describing: try Environment.gatewaySettings())
     let scorer = String(describing: try Environment.scorerSettings())
@@ -69,7 +70,7 @@ struct ExampleFileTests {
     let secrets = try Self.entries().filter {
       $0.key.contains("SECRET") || $0.key.contains("SIGNING")
     }
-    #expect(secrets.count == 5)
+    #expect(secrets.count == 6)
     for entry in secrets {
       #expect(entry.isCommentedOut && entry.value.contains("CHANGE-ME"), "\(entry)")
     }

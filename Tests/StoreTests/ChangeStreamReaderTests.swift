@@ -183,7 +183,7 @@ struct ChangeStreamReaderTests {
       #expect(ContinuousClock.now - start < .seconds(5))
       await redis.signal(SIGCONT)
       try await eventually("sees it back") { events.names.last == "reachable" }
-      try await eventually("the client too") { await redis.client.check() == nil }
+      try await eventually("the client too") { await redis.client.check(RedisKeys()) == nil }
       let next = try await add(1, to: redis)
       try await eventually("goes on") { events.entries.map(\.id) == [next] }
       #expect(

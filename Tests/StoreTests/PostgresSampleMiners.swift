@@ -34,12 +34,16 @@ enum SampleMiners {
   }()
 
   /// Registers miners that differ in region, one after another.
-  static func register(_ ids: [MinerID], in pool: PostgresPool) async throws {
+  ///
+  /// - Parameter salt: for keys unlike those of another call.
+  static func register(_ ids: [MinerID], in pool: PostgresPool, salt: Int = 0) async throws {
     let store = PostgresMinerStore(pool: pool)
     for (number, id) in ids.enumerated() {
       var keyHash = [UInt8](repeating: 0, count: 32)
       keyHash[0] = UInt8(number & 0xff)
       keyHash[1] = UInt8(number >> 8)
+      keyHash[2] = UInt8(salt & 0xff)
+      keyHash[3] = UInt8(salt >> 8)
       _ = try await store.register(
         id: id, keyHash: keyHash, now: now,
         update: {

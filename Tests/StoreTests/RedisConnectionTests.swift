@@ -88,7 +88,7 @@ struct RedisConnectionTests {
         ("hub:wrong@", "", "WRONGPASS"), (":secret@", "/9", "ERR DB index"),
       ] as [(String, String, String?)] {
         let url = try RedisURL("redis://\(login)127.0.0.1:\(port)\(path)")
-        let answer = await RedisClient(url: url).check()
+        let answer = await RedisClient(url: url).check(RedisKeys())
         if let reason {
           #expect(answer?.hasPrefix(reason) == true)
         } else {
@@ -102,7 +102,7 @@ struct RedisConnectionTests {
   func unreachable() async throws {
     let client = RedisClient(url: try RedisURL("unix:///nowhere/redis.sock"))
     let start = ContinuousClock.now
-    for _ in 0..<100 { #expect(await client.check() == "no such file or directory") }
+    for _ in 0..<100 { #expect(await client.check(RedisKeys()) == "no such file or directory") }
     // Were each to wait for a connection of its own, it would be half a minute.
     #expect(ContinuousClock.now - start < .seconds(20))
   }
@@ -110,32 +110,32 @@ struct RedisConnectionTests {
   @Test("a restarted server is found again, and has another run id")
   func restart() async throws {
     try await withRedis { redis in
-      #expect(await redis.client.check() == nil)
+      #expect(await redis.client.check(RedisKeys()) == nil)
       let before = await redis.client.runID()
       await redis.kill()
-      #expect(await redis.client.check() != nil)
+      #expect(await redis.client.check(RedisKeys()) != nil)
       try await redis.server.start()
-      try await eventually("reconnects") { await redis.client.check() == nil }
+      try await eventually("reconnects") { await redis.client.check(RedisKeys()) == nil }
       let after = await redis.client.runID()
       #expect(before != nil && after != nil && before != after)
 
       await redis.kill()
       try await redis.server.start()
       // Nobody noticed that it was away.
-      #expect(await redis.client.check() == nil)
+      #expect(await redis.client.check(RedisKeys()) == nil)
     }
   }
 
   @Test("a server that hangs costs a caller no more than the reply timeout")
   func hanging() async throws {
     try await withRedis(replyMilliseconds: 600) { redis in
-      #expect(await redis.client.check() == nil)
+      #expect(await redis.client.check(RedisKeys()) == nil)
       await redis.signal(SIGSTOP)
       let start = ContinuousClock.now
-      #expect(await redis.client.check() == "no answer in time")
+      #expect(await redis.client.check(RedisKeys()) == "no answer in time")
       #expect(ContinuousClock.now - start < .seconds(5))
       await redis.signal(SIGCONT)
-      try await eventually("answers again") { await redis.client.check() == nil }
+      try await eventually("answers again") { await redis.client.check(RedisKeys()) == nil }
     }
   }
 

@@ -88,4 +88,16 @@ struct LogTests {
     #expect(LogTime(seconds: 0, milliseconds: 0).text == "1970-01-01T00:00:00.000Z")
     #expect(LogTime(seconds: 1_709_251_199, milliseconds: 999).text == "2024-02-29T23:59:59.999Z")
   }
+
+  @Test("what comes too often is said at once, then every ten seconds with how often it came")
+  func sparse() {
+    var count = SparseCount()
+    #expect(count.add(0, now: 0) == nil)
+    #expect(count.add(2, now: 1) == 2)
+    #expect(count.add(3, now: 2) == nil)
+    #expect(count.add(4, now: 10_000_000) == nil)
+    #expect(count.add(0, now: 10_000_001) == 7)
+    #expect(count.add(0, now: 30_000_000) == nil)
+    #expect(count.add(1, now: 30_000_000) == 1)
+  }
 }

@@ -8,7 +8,8 @@ struct Poolhub: AsyncParsableCommand {
     abstract: "Runs, fills, asks and measures a Pool Hub.",
     subcommands: [
       DevCommand.self, MigrateCommand.self, SeedCommand.self, SimulateCommand.self,
-      MatchCommand.self, MinersCommand.self, StatusCommand.self, BenchCommand.self,
+      MatchCommand.self, MinersCommand.self, StatusCommand.self, KeysCommand.self,
+      BenchCommand.self,
     ])
 }
 

@@ -17,6 +17,19 @@ package enum PrivateFile {
     }
   }
 
+  /// Writes a file that isn't there yet.
+  package static func create(_ path: String, with bytes: [UInt8]) throws(FleetError) {
+    let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if file < 0 { throw failure("written", path) }
+    let isWritten = writeAll(bytes, to: file) && fsync(file) == 0
+    close(file)
+    if !isWritten {
+      let error = failure("written", path)
+      unlink(path)
+      throw error
+    }
+  }
+
   /// - Returns: nil when there is no such file.
   package static func read(_ path: String) throws(FleetError) -> [UInt8]? {
     let file = open(path, O_RDONLY | O_CLOEXEC)

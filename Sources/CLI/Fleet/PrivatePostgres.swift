@@ -21,6 +21,7 @@ package actor PrivatePostgres {
   private let directory: String
   private let socketDirectory: String
   private let parameters: [String]
+  private let port: Int
   private let fsync: Bool
 
   private var dataDirectory: String { directory + "/data" }
@@ -28,15 +29,19 @@ package actor PrivatePostgres {
   /// - Parameters:
   ///   - directory: created when missing; belongs to the server from then on.
   ///   - fsync: false only where a crash of the machine may cost the data: tests.
+  ///   - port: also part of the socket's name; it matters only to who listens on TCP, by `parameters`.
   ///   - parameters: more server settings, as `name=value`.
-  package init(directory: String, fsync: Bool = true, parameters: [String] = []) {
+  package init(
+    directory: String, fsync: Bool = true, port: Int = 5432, parameters: [String] = []
+  ) {
     let directory = Self.absolute(directory)
     self.directory = directory
     self.fsync = fsync
     self.parameters = parameters
+    self.port = port
     logPath = directory + "/postgres.log"
     socketDirectory = Self.socketDirectory(for: directory)
-    dsn = "host='\(socketDirectory)' port=5432 user=poolhub dbname=poolhub"
+    dsn = "host='\(socketDirectory)' port=\(port) user=poolhub dbname=poolhub"
   }
 
   package var pid: pid_t? { child.flatMap { $0.isRunning ? $0.pid : nil } }
@@ -100,7 +105,7 @@ package actor PrivatePostgres {
       let cwd = String(decoding: buffer.prefix(max(count, 0)).map(UInt8.init), as: UTF8.self)
       if cwd != Self.resolved(dataDirectory) {
         unlink(file)
-        unlink(socketDirectory + "/.s.PGSQL.5432.lock")
+        unlink(socketDirectory + "/.s.PGSQL.\(port).lock")
         return
       }
       if ContinuousClock.now > deadline {
@@ -131,7 +136,7 @@ package actor PrivatePostgres {
   ) async throws(PrivatePostgresError) {
     var arguments = ["-D", dataDirectory]
     let settings = [
-      "listen_addresses=", "port=5432", "unix_socket_directories=\(socketDirectory)",
+      "listen_addresses=", "port=\(port)", "unix_socket_directories=\(socketDirectory)",
       "unix_socket_permissions=0700", "max_connections=200", "fsync=\(fsync ? "on" : "off")",
     ]
     for setting in settings + parameters { arguments += ["-c", setting] }
@@ -156,7 +161,7 @@ package actor PrivatePostgres {
   }
 
   private func createDatabase(with programs: String) async throws(PrivatePostgresError) {
-    let server = ["--host=\(socketDirectory)", "--port=5432", "--username=poolhub"]
+    let server = ["--host=\(socketDirectory)", "--port=\(port)", "--username=poolhub"]
     let probe = server + ["--no-psqlrc", "--dbname=poolhub", "--command=SELECT 1"]
     if try await run(programs + "/psql", probe, as: nil, output: .discarded) == 0 { return }
     let status = try await run(programs + "/createdb", server + ["poolhub"], as: nil)
@@ -229,7 +234,7 @@ package actor PrivatePostgres {
     let isPlain = directory.utf8.allSatisfy { byte in
       byte > 0x20 && byte < 0x7f && !"',\"\\".utf8.contains(byte)
     }
-    if isPlain && directory.utf8.count + "/.s.PGSQL.5432".utf8.count <= 107 { return directory }
+    if isPlain && directory.utf8.count + "/.s.PGSQL.65535".utf8.count <= 107 { return directory }
     return "/tmp/poolhub-" + String(UInt64.random(in: .min ... .max), radix: 36)
   }
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Domain
 import GatewayServices
 import Logging
+import Messaging
 import Postgres
 import Redis
 import Settings
@@ -19,11 +20,11 @@ struct GatewayCommand: AsyncParsableCommand {
   var checkConfig = false
 
   func run() async throws {
-    let (settings, catalogue) = try await loadSettings(named: "poolhub-gateway") { reader in
+    let (settings, catalogue, curve) = try await loadSettings(named: "poolhub-gateway") { reader in
       let settings = try GatewaySettings(reader)
       try settings.common.checkAddresses(
         database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
-      return (settings, try ServiceCatalogue(settings))
+      return (settings, try ServiceCatalogue(settings), try Curve.gateway(settings))
     }
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
@@ -32,7 +33,9 @@ struct GatewayCommand: AsyncParsableCommand {
     let logger = Logger(label: "poolhub-gateway")
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
     do {
-      try await GatewayProcess(settings: settings, catalogue: catalogue, logger: logger).run()
+      try await GatewayProcess(
+        settings: settings, catalogue: catalogue, curve: curve, logger: logger
+      ).run()
     } catch {
       throw StartFailure(error, settings: settings) ?? error
     }

@@ -1,6 +1,7 @@
 import Changes
 import Domain
 import GatewayHistory
+import Messaging
 import OnePort
 import ScorerClient
 import Telemetry
@@ -126,6 +127,7 @@ struct GatewayMetrics: Sendable {
       registry.gauge(.webSockets).set(Double(connections.count))
       Self.show(scorers.snapshot(), in: registry)
       Self.show(scorers.counters(), in: registry)
+      Self.show(scorers.messagingCounters, in: registry)
       Self.show(writer.counters, in: registry)
       Self.show(history.counters, in: registry)
     }
@@ -165,6 +167,16 @@ struct GatewayMetrics: Sendable {
     registry.counter(.matchRetries).set(total: Double(counters.moved + counters.retried))
     registry.counter(.limitHits, [("limit", "scorer_queue")]).set(
       total: Double(counters.overloaded))
+  }
+
+  private static func show(_ counters: MessagingCounters, in registry: PrometheusRegistry) {
+    registry.counter(.scorerFramesMalformed).set(total: Double(counters.malformedFrames))
+    registry.counter(.scorerFramesUndelivered).set(total: Double(counters.undeliveredFrames))
+    for (reason, count) in [
+      ("unknown_key", counters.refusedKeys), ("handshake", counters.refusedHandshakes),
+    ] {
+      registry.counter(.scorerLinksRefused, [("reason", reason)]).set(total: Double(count))
+    }
   }
 
   private static func show(_ counters: ChangeWriter.Counters, in registry: PrometheusRegistry) {

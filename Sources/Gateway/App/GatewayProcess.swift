@@ -5,7 +5,9 @@ import GatewayPolicy
 import GatewayServices
 import Hummingbird
 import Logging
+import Messaging
 import Metrics
+import NIOCore
 import NIOPosix
 import Postgres
 import Redis
@@ -18,11 +20,15 @@ import Telemetry
 struct GatewayProcess {
   private let settings: GatewaySettings
   private let catalogue: ServiceCatalogue
+  private let curve: Curve?
   private let logger: Logger
 
-  init(settings: GatewaySettings, catalogue: ServiceCatalogue, logger: Logger) {
+  init(
+    settings: GatewaySettings, catalogue: ServiceCatalogue, curve: Curve?, logger: Logger
+  ) {
     self.settings = settings
     self.catalogue = catalogue
+    self.curve = curve
     self.logger = logger
   }
 
@@ -126,7 +132,7 @@ struct GatewayProcess {
       onServerRunning: { channel in
         logger.notice(
           "listening",
-          metadata: ["address": "\(channel.localAddress.map { "\($0)" } ?? "unknown")"])
+          metadata: ["address": "\(channel.localAddress?.hostAndPort ?? "unknown")"])
       },
       eventLoopGroupProvider: .shared(loops), logger: logger)
   }
@@ -154,8 +160,17 @@ struct GatewayProcess {
   private var dispatching: ScorerClient.Configuration {
     var configuration = ScorerClient.Configuration(
       endpoint: settings.scorerBind, gatewayID: settings.gatewayID)
+    configuration.options.curve = curve
     configuration.limits.inFlightLimit = settings.inFlightLimit
     configuration.limits.queueLimit = settings.queueLimit
     return configuration
+  }
+}
+
+extension SocketAddress {
+  /// As it stands in a URL: an IPv6 address in brackets.
+  fileprivate var hostAndPort: String? {
+    guard let ipAddress, let port else { return nil }
+    return ipAddress.contains(":") ? "[\(ipAddress)]:\(port)" : "\(ipAddress):\(port)"
   }
 }

@@ -62,14 +62,28 @@ final class HealthMonitor: Service {
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
-      while !Task.isCancelled {
-        async let database = self.pool.check()
-        async let redis = self.writer.check()
-        self.take(Stores(databaseError: await database, redisError: await redis))
-        let pacing = Self.pacing(self.settings, onlineMiners: self.onlineMiners ?? 0)
-        self.currentPacing.withLock { $0 = pacing }
-        try? await Task.sleep(for: .milliseconds(Self.intervalMilliseconds))
+      // Each by itself: one that doesn't answer keeps nobody from seeing how the others are.
+      await withTaskGroup { group in
+        group.addTask {
+          await self.nowAndThen { self.note("database", \.databaseError, await self.pool.check()) }
+        }
+        group.addTask {
+          await self.nowAndThen { self.note("redis", \.redisError, await self.writer.check()) }
+        }
+        group.addTask {
+          await self.nowAndThen {
+            let pacing = Self.pacing(self.settings, onlineMiners: self.onlineMiners ?? 0)
+            self.currentPacing.withLock { $0 = pacing }
+          }
+        }
       }
+    }
+  }
+
+  private func nowAndThen(_ look: () async -> Void) async {
+    while !Task.isCancelled {
+      await look()
+      try? await Task.sleep(for: .milliseconds(Self.intervalMilliseconds))
     }
   }
 
@@ -80,16 +94,13 @@ final class HealthMonitor: Service {
       heartbeatsPerSecond: settings.heartbeatsPerSecond)
   }
 
-  private func take(_ stores: Stores) {
+  private func note(
+    _ store: String, _ path: WritableKeyPath<Stores, String?> & Sendable, _ current: String?
+  ) {
     let previous = state.withLock { state in
-      defer { state = stores }
-      return state
+      defer { state[keyPath: path] = current }
+      return state[keyPath: path]
     }
-    log("database", from: previous.databaseError, to: stores.databaseError)
-    log("redis", from: previous.redisError, to: stores.redisError)
-  }
-
-  private func log(_ store: String, from previous: String?, to current: String?) {
     if previous == current { return }
     if let current {
       logger.warning("a store is away", metadata: ["store": "\(store)", "reason": "\(current)"])

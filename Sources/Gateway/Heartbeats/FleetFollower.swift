@@ -13,6 +13,7 @@ final class FleetFollower: Service {
 
   private let reader: ChangeStreamReader
   private let reloads: AsyncStream<Void>
+  private let reload: AsyncStream<Void>.Continuation
   private let store: RedisRevocationStore
   private let revocations: Revocations
   private let sessionSeconds: Int
@@ -30,10 +31,12 @@ final class FleetFollower: Service {
     let (reloads, reload) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
     self.reloads = reloads
+    self.reload = reload
     reader = ChangeStreamReader(url: url, keys: keys, logger: logger) { event in
       switch event {
-      case .reachable, .unreachable: break
-      case .mustReload: reload.yield()
+      case .unreachable: break
+      // What was revoked while Redis was away isn't stored yet; nor is anything in one that came back empty.
+      case .reachable, .mustReload: reload.yield()
       case .entries(let entries):
         for entry in entries {
           for change in entry.changes {
@@ -56,18 +59,21 @@ final class FleetFollower: Service {
     reader.start()
     await cancelWhenGracefulShutdown {
       await withTaskGroup { group in
-        group.addTask { for await _ in self.reloads { await self.reload() } }
+        group.addTask { for await _ in self.reloads { await self.exchange() } }
         group.addTask { await self.forgetNowAndThen() }
       }
     }
     reader.stop()
   }
 
-  private func reload() async {
+  /// Takes in what is stored, and stores what is known here alone, for gateways that start later.
+  private func exchange() async {
     while !Task.isCancelled {
       do {
-        for (id, notBefore) in try await store.loadAll() {
-          revocations.revoke(id, upTo: notBefore)
+        let stored = try await store.loadAll()
+        for (id, notBefore) in stored { revocations.revoke(id, upTo: notBefore) }
+        for (id, notBefore) in revocations.missing(in: stored) {
+          try await store.revoke(id, notBefore: notBefore)
         }
         return
       } catch {
@@ -79,6 +85,8 @@ final class FleetFollower: Service {
   private func forgetNowAndThen() async {
     while !Task.isCancelled {
       revocations.forget(olderThanSeconds: sessionSeconds, at: .now)
+      // Should one not have been stored in an outage too short to be noticed here.
+      reload.yield()
       try? await Task.sleep(for: .seconds(Self.forgetIntervalSeconds))
     }
   }

@@ -23,6 +23,13 @@ package final class Revocations: Sendable {
     }
   }
 
+  /// What `stored` lacks of all this, or knows only an earlier time of.
+  package func missing(in stored: [MinerID: Timestamp]) -> [MinerID: Timestamp] {
+    notBefore.withLock { table in
+      table.filter { id, moment in stored[id].map { $0 < moment } ?? true }
+    }
+  }
+
   /// Forgets what `sessionSeconds` has made moot.
   package func forget(olderThanSeconds sessionSeconds: Int, at now: Timestamp) {
     let limit = now.advanced(byMilliseconds: -Int64(sessionSeconds) * 1_000)

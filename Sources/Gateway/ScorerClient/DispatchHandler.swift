@@ -31,6 +31,7 @@ struct DispatchHandler: RouterHandler {
   private var deliveries = DispatchDeliveries()
   /// When draining gives up; nil: not draining.
   private var drainDeadline: Int64?
+  private var refusals = RefusalLog()
   private let view: DispatchView
   private let logger: Logger
 
@@ -82,6 +83,10 @@ struct DispatchHandler: RouterHandler {
   }
 
   mutating func turnEnded() { deliveries.deliver() }
+
+  mutating func refused(_ refusal: LinkRefusal, now: Int64) {
+    refusals.log(refusal, to: logger, now: now)
+  }
 
   mutating func end(unperformed: [DispatchCommand]) {
     state.abandonAll()

@@ -62,12 +62,22 @@ package final class ScorerClient: Service, Sendable {
       onBound: { endpoint in
         view.content.withLock { $0.boundEndpoint = endpoint }
         logger.info("waiting for scorers", metadata: ["endpoint": "\(endpoint)"])
+        if configuration.options.curve == nil && !Self.isLocal(endpoint) {
+          logger.warning(
+            "other hosts can pose as scorers here: set POOLHUB_CURVE_SECRET_KEY",
+            metadata: ["endpoint": "\(endpoint)"])
+        }
       },
       makeHandler: {
         DispatchHandler(
           gatewayID: configuration.gatewayID, limits: configuration.limits, view: view,
           logger: logger)
       })
+  }
+
+  /// Whether nobody beyond this host can connect.
+  private static func isLocal(_ endpoint: String) -> Bool {
+    ["ipc:", "tcp://127.", "tcp://[::1]"].contains { endpoint.hasPrefix($0) }
   }
 
   /// The best miners for `query`.

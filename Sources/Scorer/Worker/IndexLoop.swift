@@ -29,6 +29,7 @@ struct IndexLoop<Index: MinerIndex> {
   private var feedbackInWork = 0
   private var nextTick: Int64 = 0
   private var nextAuditLog: Int64 = 0
+  private var linkFaults = LinkFaultLog()
   /// Set once goodbye was said: when to end even with work unfinished.
   private var leaveBy: Int64?
 
@@ -43,8 +44,11 @@ struct IndexLoop<Index: MinerIndex> {
     leases = LeaseClock(trustMilliseconds: options.registryTrustMilliseconds)
     progress = StreamProgress(startedAt: .now)
     statistics = registry.statistics
+    var linking = ZMQOptions()
+    linking.curve = options.curve
     dealers = try DealerSet(
-      hello: Hello(scorerID: options.scorerID), gateways: options.gateways, wakeup: inbox.wakeup)
+      hello: Hello(scorerID: options.scorerID), gateways: options.gateways, wakeup: inbox.wakeup,
+      options: linking)
   }
 
   mutating func run() throws(ZMQError) {
@@ -123,6 +127,7 @@ struct IndexLoop<Index: MinerIndex> {
       nextTick = now + Self.tickMicroseconds
       refresh()
       logAuditDifference(now: now)
+      linkFaults.log(dealers.counters, to: logger, now: now)
     }
     dealers.tick(now: now) { (beat(), progress.applied) }
   }

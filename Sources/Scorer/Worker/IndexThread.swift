@@ -13,6 +13,8 @@ final class IndexThread: Service {
   struct Options: Sendable {
     var scorerID: String
     var gateways: [String]
+    /// nil: links to gateways are plain.
+    var curve: Curve?
     var weights: Weights
     var graceMilliseconds: Int64
     var registryTrustMilliseconds: Int64

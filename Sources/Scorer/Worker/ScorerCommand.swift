@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import Logging
+import Messaging
 import Postgres
 import Redis
 import Settings
@@ -18,11 +19,11 @@ struct ScorerCommand: AsyncParsableCommand {
   var checkConfig = false
 
   func run() async throws {
-    let settings = try await loadSettings(named: "poolhub-scorer") { reader in
+    let (settings, curve) = try await loadSettings(named: "poolhub-scorer") { reader in
       let settings = try ScorerSettings(reader)
       try settings.common.checkAddresses(
         database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
-      return settings
+      return (settings, try Curve.scorer(settings))
     }
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
@@ -30,7 +31,7 @@ struct ScorerCommand: AsyncParsableCommand {
       fields: ["scorer": "\(settings.scorerID)"])
     let logger = Logger(label: "poolhub-scorer")
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
-    try await ScorerProcess(settings: settings, logger: logger).run()
+    try await ScorerProcess(settings: settings, curve: curve, logger: logger).run()
     logger.notice("stopped")
   }
 }

@@ -2,6 +2,7 @@ import Changes
 import Domain
 import Feedback
 import Logging
+import Messaging
 import Postgres
 import Redis
 import ServiceLifecycle
@@ -12,10 +13,12 @@ import Wire
 /// Wires a scorer together from its settings.
 struct ScorerProcess {
   private let settings: ScorerSettings
+  private let curve: Curve?
   private let logger: Logger
 
-  init(settings: ScorerSettings, logger: Logger) {
+  init(settings: ScorerSettings, curve: Curve?, logger: Logger) {
     self.settings = settings
+    self.curve = curve
     self.logger = logger
   }
 
@@ -62,7 +65,8 @@ struct ScorerProcess {
 
   private var indexOptions: IndexThread.Options {
     IndexThread.Options(
-      scorerID: settings.scorerID, gateways: settings.gateways, weights: settings.weights,
+      scorerID: settings.scorerID, gateways: settings.gateways, curve: curve,
+      weights: settings.weights,
       graceMilliseconds: Int64(settings.common.heartbeatGraceSeconds) * 1_000,
       registryTrustMilliseconds: Int64(settings.common.registryTrustSeconds) * 1_000,
       auditShare: settings.auditShare)

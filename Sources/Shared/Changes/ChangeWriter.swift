@@ -40,6 +40,7 @@ package final class ChangeWriter: Service {
 
   private let flusher: ChangeFlush
   private let client: RedisClient
+  private let keys: RedisKeys
   private let eraser: OutboxEraser?
   private let options: Options
   private let logger: Logger
@@ -51,6 +52,7 @@ package final class ChangeWriter: Service {
     outbox: (any OutboxStore)?, options: Options = Options(), logger: Logger
   ) {
     self.client = client
+    self.keys = keys
     self.options = options
     self.logger = logger
     flusher = ChangeFlush(
@@ -105,8 +107,8 @@ package final class ChangeWriter: Service {
     }
   }
 
-  /// - Returns: nil while Redis answers, else a short reason.
-  package func check() async -> String? { await client.check() }
+  /// - Returns: nil while Redis answers and takes writes, else a short reason.
+  package func check() async -> String? { await client.check(keys) }
 
   package var counters: Counters {
     state.withLock { state in
@@ -164,7 +166,7 @@ package final class ChangeWriter: Service {
   }
 
   private func flushOnce() async {
-    if state.withLock({ $0.isImpaired }), await client.check() != nil {
+    if state.withLock({ $0.isImpaired }), await client.check(keys) != nil {
       let waiters = state.withLock { state in
         state.skipFlush()
         return state.takeWaiters(state.takeWaitingForNext())

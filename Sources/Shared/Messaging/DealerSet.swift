@@ -50,6 +50,7 @@ package final class DealerSet {
     var links: [Link] = []
     for endpoint in gateways {
       var options = options
+      options.watchesHandshakes = true
       options.routingID = .unique(name: hello.scorerID, using: &generator)
       let socket = try ZMQSocket.open(.dealer, in: context, options: options)
       try socket.connect(endpoint)
@@ -77,6 +78,7 @@ package final class DealerSet {
   /// - Parameter status: asked once, and only when a beat is due.
   package func tick(now: Int64, status: () -> (beat: Beat, applied: StreamID)) {
     guard nextTickMicroseconds <= now else { return }
+    for link in links { counters.countRefused(handshakes: link.socket.takeFailedHandshakes()) }
     var known: (beat: Beat, applied: StreamID)?
     for (gateway, link) in links.enumerated() {
       for action in link.state.tick(now: now) {

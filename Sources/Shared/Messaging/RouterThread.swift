@@ -24,22 +24,29 @@ package protocol RouterHandler: SendableMetatype {
   mutating func tick(now: Int64, outbox: inout RouterOutbox)
   /// All that came in together is done with, and what was in the outbox is sent.
   mutating func turnEnded()
+  /// Somebody who connected was turned away.
+  mutating func refused(_ refusal: LinkRefusal, now: Int64)
   /// After everything: the socket is closed, and nothing more is taken.
   mutating func end(unperformed: [Command])
 }
 
 extension RouterHandler {
   package mutating func turnEnded() {}
+  package mutating func refused(_ refusal: LinkRefusal, now: Int64) {}
 }
 
 /// A thread that owns a ROUTER and takes turns: posted commands, what arrived, what is due, send.
 package struct RouterThread<Handler: RouterHandler>: ~Copyable {
   /// Frames read in one turn, so that commands and deadlines get theirs.
   private static var framesPerTurn: Int { 128 }
+  /// Between two looks at the handshakes that failed.
+  private static var handshakeLookMicroseconds: Int64 { 200_000 }
   /// How long the last frames may take to leave when the thread ends.
   private static var closingLingerMilliseconds: Int32 { 200 }
 
   private let socket: ZMQSocket
+  /// nil: links are plain.
+  private let linkGuard: LinkGuard?
   private let poll: ZMQPoll
   private let mailbox: Mailbox<Handler.Command>
   private let counters: MessagingCounters
@@ -47,6 +54,7 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
   private var outbox: RouterOutbox
   private var commands: [Handler.Command] = []
   private var lastPeer = PeerIdentity([])
+  private var nextHandshakeLook: Int64 = 0
 
   /// Starts the thread and waits for its end.
   ///
@@ -64,11 +72,15 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
         var handler = makeHandler()
         let outcome = Result { () throws(ZMQError) in
           let context = try ZMQContext()
+          var options = options
+          options.watchesHandshakes = true
           let socket = try ZMQSocket.open(.router, in: context, options: options)
+          let linkGuard = try LinkGuard.open(for: options.curve, in: context)
           try socket.bind(endpoint)
           onBound(try socket.boundEndpoint())
           var thread = RouterThread(
-            socket: socket, mailbox: mailbox, counters: counters, handler: handler)
+            socket: socket, linkGuard: linkGuard, mailbox: mailbox, counters: counters,
+            handler: handler)
           defer { handler = thread.handler }
           try thread.turnUntilFinished()
         }
@@ -80,11 +92,14 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
   }
 
   private init(
-    socket: consuming ZMQSocket, mailbox: Mailbox<Handler.Command>, counters: MessagingCounters,
-    handler: Handler
+    socket: consuming ZMQSocket, linkGuard: consuming LinkGuard?,
+    mailbox: Mailbox<Handler.Command>, counters: MessagingCounters, handler: Handler
   ) {
-    poll = ZMQPoll(sockets: [socket.handle], wakeup: mailbox.wakeup)
+    var polled = [socket.handle]
+    if let asked = linkGuard?.handle { polled.append(asked) }
+    poll = ZMQPoll(sockets: polled, wakeup: mailbox.wakeup)
     self.socket = socket
+    self.linkGuard = linkGuard
     self.mailbox = mailbox
     self.counters = counters
     self.handler = handler
@@ -99,6 +114,8 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
       }
       let frameCount = try receiveFrames()
       let now = MonotonicClock.microseconds()
+      try guardLinks(now: now)
+      noteFailedHandshakes(now: now)
       if handler.nextTickMicroseconds <= now { handler.tick(now: now, outbox: &outbox) }
       let wasBusy = frameCount > 0 || !commands.isEmpty || !outbox.isEmpty
       try sendFrames()
@@ -108,6 +125,21 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
     try sendFrames()
     handler.turnEnded()
     try socket.setLinger(milliseconds: Self.closingLingerMilliseconds)
+  }
+
+  private mutating func guardLinks(now: Int64) throws(ZMQError) {
+    guard let refused = try linkGuard?.answerAll(), !refused.isEmpty else { return }
+    counters.countRefused(keys: refused.count)
+    for refusal in refused { handler.refused(refusal, now: now) }
+  }
+
+  private mutating func noteFailedHandshakes(now: Int64) {
+    guard nextHandshakeLook <= now else { return }
+    nextHandshakeLook = now + Self.handshakeLookMicroseconds
+    let count = socket.takeFailedHandshakes()
+    if count == 0 { return }
+    counters.countRefused(handshakes: count)
+    handler.refused(.handshakes(count), now: now)
   }
 
   private func sleep(now: Int64) throws(ZMQError) {

@@ -18,6 +18,12 @@ package struct ZMQOptions: Sendable {
   package var reconnectMaxMilliseconds: Int32 = 1_000
   /// Frames are queued for established connections only.
   package var isImmediate = true
+  /// A connection that doesn't say who it is for so long is closed.
+  package var handshakeMilliseconds: Int32 = 2_000
+  /// Whether failed handshakes are counted, to be asked for by `takeFailedHandshakes`.
+  var watchesHandshakes = false
+  /// nil: links are plain.
+  package var curve: Curve?
   /// A DEALER's name at the ROUTER.
   package var routingID: PeerIdentity?
 
@@ -31,6 +37,7 @@ extension ZMQSocket {
     try set(ZMQ_RCVHWM, options.receiveLimitFrames)
     try set(ZMQ_MAXMSGSIZE, options.messageLimitBytes)
     try set(ZMQ_IPV6, Int32(1))
+    try set(ZMQ_HANDSHAKE_IVL, options.handshakeMilliseconds)
     try set(ZMQ_RECONNECT_IVL, options.reconnectMilliseconds)
     try set(ZMQ_RECONNECT_IVL_MAX, options.reconnectMaxMilliseconds)
     if let interval = options.heartbeatMilliseconds {
@@ -39,6 +46,7 @@ extension ZMQSocket {
       // In tenths of a second: what the other side is told about how long to wait for us.
       try set(ZMQ_HEARTBEAT_TTL, interval * 3)
     }
+    if let curve = options.curve { try apply(curve) }
     switch kind {
     case .router:
       // An unknown peer is an error instead of silence, and a peer that reconnects is the new one.
@@ -46,9 +54,23 @@ extension ZMQSocket {
       try set(ZMQ_ROUTER_HANDOVER, Int32(1))
     case .dealer:
       try set(ZMQ_IMMEDIATE, Int32(options.isImmediate ? 1 : 0))
-      if let identity = options.routingID { try set(ZMQ_ROUTING_ID, identity) }
+      if let identity = options.routingID { try set(ZMQ_ROUTING_ID, identity.bytes) }
     }
   }
+
+  private func apply(_ curve: Curve) throws(ZMQError) {
+    switch curve {
+    case .gateway(let keys, _):
+      try set(ZMQ_CURVE_SERVER, Int32(1))
+      try set(ZMQ_CURVE_SECRETKEY, keys.secretKey.bytes)
+    case .scorer(let keys, _):
+      try set(ZMQ_CURVE_PUBLICKEY, keys.publicKey.bytes)
+      try set(ZMQ_CURVE_SECRETKEY, keys.secretKey.bytes)
+    }
+  }
+
+  /// Whom the next connection has to reach.
+  func setServerKey(_ key: CurveKey) throws(ZMQError) { try set(ZMQ_CURVE_SERVERKEY, key.bytes) }
 
   /// Changes how long closing waits for unsent frames.
   package func setLinger(milliseconds: Int32) throws(ZMQError) {
@@ -62,8 +84,8 @@ extension ZMQSocket {
     if failed { throw ZMQError(call: "zmq_setsockopt \(option)") }
   }
 
-  private func set(_ option: Int32, _ identity: PeerIdentity) throws(ZMQError) {
-    if zmq_setsockopt(handle, option, identity.bytes, identity.bytes.count) != 0 {
+  private func set(_ option: Int32, _ bytes: [UInt8]) throws(ZMQError) {
+    if zmq_setsockopt(handle, option, bytes, bytes.count) != 0 {
       throw ZMQError(call: "zmq_setsockopt \(option)")
     }
   }

@@ -17,6 +17,9 @@ package struct ZMQSocket: ~Copyable {
   let kind: Kind
   let handle: UnsafeMutableRawPointer
   private let context: ZMQContext
+  private let curve: Curve?
+  /// Where ZeroMQ tells of handshakes that failed; nil: nobody asked for it.
+  private let monitor: UnsafeMutableRawPointer?
   /// Reused for every part received: `zmq_msg_recv` frees what it held before.
   private let part: UnsafeMutablePointer<zmq_msg_t>
 
@@ -27,15 +30,22 @@ package struct ZMQSocket: ~Copyable {
     guard let handle = zmq_socket(context.handle, kind == .router ? ZMQ_ROUTER : ZMQ_DEALER) else {
       throw ZMQError(call: "zmq_socket")
     }
-    let socket = ZMQSocket(kind: kind, handle: handle, context: context)
+    let socket = ZMQSocket(
+      kind: kind, handle: handle, context: context, curve: options.curve,
+      monitor: options.watchesHandshakes ? openMonitor(of: handle, in: context) : nil)
     try socket.apply(options)
     return socket
   }
 
-  private init(kind: Kind, handle: UnsafeMutableRawPointer, context: ZMQContext) {
+  private init(
+    kind: Kind, handle: UnsafeMutableRawPointer, context: ZMQContext, curve: Curve?,
+    monitor: UnsafeMutableRawPointer?
+  ) {
     self.kind = kind
     self.handle = handle
     self.context = context
+    self.curve = curve
+    self.monitor = monitor
     part = .allocate(capacity: 1)
     zmq_msg_init(part)
   }
@@ -43,6 +53,11 @@ package struct ZMQSocket: ~Copyable {
   deinit {
     zmq_msg_close(part)
     part.deallocate()
+    if let monitor {
+      // First: ZeroMQ would wait for ever for somebody to read what it tells.
+      zmq_socket_monitor(handle, nil, 0)
+      zmq_close(monitor)
+    }
     zmq_close(handle)
   }
 
@@ -53,6 +68,7 @@ package struct ZMQSocket: ~Copyable {
 
   /// Connects now or whenever something listens there, and again after each loss.
   package func connect(_ endpoint: String) throws(ZMQError) {
+    if case .scorer(_, let gateways) = curve { try setServerKey(gateways[endpoint]) }
     if zmq_connect(handle, endpoint) != 0 { throw ZMQError(call: "zmq_connect \(endpoint)") }
   }
 
@@ -76,6 +92,15 @@ package struct ZMQSocket: ~Copyable {
     // Only the address can be refused; what follows it is taken, or dropped with its connection.
     let addressed = try send(peer.bytes, peer.bytes.count, more: true)
     return addressed == .sent ? try send(bytes, bytes.count, more: false) : addressed
+  }
+
+  /// Sends a message of several parts without waiting.
+  func send(_ parts: [[UInt8]]) throws(ZMQError) -> SendOutcome {
+    for (index, part) in parts.enumerated() {
+      let outcome = try send(part, part.count, more: index < parts.count - 1)
+      if outcome != .sent { return outcome }
+    }
+    return .sent
   }
 
   private func send(
@@ -113,5 +138,37 @@ package struct ZMQSocket: ~Copyable {
       index += 1
     } while zmq_msg_more(part) != 0
     return true
+  }
+
+  /// Handshakes that failed since the last call.
+  func takeFailedHandshakes() -> Int {
+    guard let monitor else { return 0 }
+    var count = 0
+    while zmq_msg_recv(part, monitor, ZMQ_DONTWAIT) >= 0 {
+      // An event is two parts: what happened, and at which endpoint.
+      if zmq_msg_more(part) != 0 { count += 1 }
+    }
+    return count
+  }
+
+  /// - Returns: nil when no socket is left; then nothing is counted.
+  private static func openMonitor(
+    of handle: UnsafeMutableRawPointer, in context: ZMQContext
+  ) -> UnsafeMutableRawPointer? {
+    let endpoint = "inproc://handshakes-\(UInt(bitPattern: handle))"
+    let failures =
+      ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+      | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+    guard zmq_socket_monitor(handle, endpoint, failures) == 0,
+      let monitor = zmq_socket(context.handle, ZMQ_PAIR)
+    else { return nil }
+    // No limit: past one ZeroMQ's own thread would wait for us.
+    var none: Int32 = 0
+    zmq_setsockopt(monitor, ZMQ_RCVHWM, &none, MemoryLayout<Int32>.size)
+    zmq_setsockopt(monitor, ZMQ_LINGER, &none, MemoryLayout<Int32>.size)
+    if zmq_connect(monitor, endpoint) == 0 { return monitor }
+    zmq_socket_monitor(handle, nil, 0)
+    zmq_close(monitor)
+    return nil
   }
 }

@@ -41,7 +41,13 @@ package struct PostgresError: Error, Equatable, CustomStringConvertible {
     if isConnectionLost || kind == .busy { return true }
     // Cancelled by a timeout, a lock that was not to be had in time, deadlock, out of resources.
     guard let sqlState else { return false }
-    return ["57014", "55P03", "40P01", "40001"].contains(sqlState) || sqlState.hasPrefix("53")
+    return ["57014", "55P03", "40P01", "40001"].contains(sqlState) || isWriteRefusal
+  }
+
+  /// The server answers but writes nothing: its disk or memory is full or faulty, or it is a replica.
+  package var isWriteRefusal: Bool {
+    guard let sqlState else { return false }
+    return sqlState.hasPrefix("53") || sqlState == "58030" || sqlState == "25006"
   }
 
   /// The transaction fell victim to another one's and may simply be run again.

@@ -30,13 +30,20 @@ package final class PostgresPool: Sendable {
     package var outageCount = 0
   }
 
-  private static let probeDelays = (first: Duration.milliseconds(50), last: Duration.seconds(1))
+  /// The longest that the server may take over a sign of life.
+  private static let probeTimeout = Duration.seconds(2)
+  private static let writeProbeInterval = Duration.seconds(1)
+  private static let probeDelays = (
+    first: Duration.milliseconds(50), last: Duration.milliseconds(500)
+  )
 
   private typealias Waiting = CheckedContinuation<PostgresSession, any Error>
   private struct State {
     var idle: [PostgresSession]
     var waiting: [Waiting] = []
     var outage: PostgresError?
+    /// Why it takes no writes at present.
+    var writeRefusal: PostgresError?
     var isClosed = false
     var statistics = Statistics()
   }
@@ -47,14 +54,14 @@ package final class PostgresPool: Sendable {
   private let probe: PostgresSession
 
   package init(_ configuration: Configuration) {
-    func session() -> PostgresSession {
+    func session(limit: Duration = .seconds(3_600)) -> PostgresSession {
       PostgresSession(
-        dsn: configuration.dsn, connectTimeout: configuration.connectTimeout,
-        statementTimeout: configuration.statementTimeout)
+        dsn: configuration.dsn, connectTimeout: min(configuration.connectTimeout, limit),
+        statementTimeout: min(configuration.statementTimeout, limit))
     }
     queueLimit = configuration.queueLimit
     state = Mutex(State(idle: (0..<max(1, configuration.sessionCount)).map { _ in session() }))
-    probe = session()
+    probe = session(limit: Self.probeTimeout)
   }
 
   package convenience init(dsn: String) { self.init(Configuration(dsn: dsn)) }
@@ -77,14 +84,16 @@ package final class PostgresPool: Sendable {
     } catch {
       giveBack(session)
       noticeOutage(error)
+      noticeWriteRefusal(error)
       throw error
     }
   }
 
   /// Asks the server for a sign of life.
-  /// - Returns: nil when it answered; else a short reason that gives nothing away.
+  /// - Returns: nil when it answered, and takes writes as far as we know; else a short reason that gives
+  ///   nothing away.
   package func check() async -> String? {
-    if let outage = state.withLock({ $0.outage }) { return outage.shortReason }
+    if let fault = state.withLock({ $0.outage ?? $0.writeRefusal }) { return fault.shortReason }
     do {
       try await probe.run { connection in _ = try connection.execute("SELECT 1") }
       return nil
@@ -186,5 +195,53 @@ package final class PostgresPool: Sendable {
     } catch {
       return false
     }
+  }
+
+  // MARK: Writes that are refused
+
+  /// Callers go on trying, since some writes may still find room; health tells of it until one did that
+  /// needs new room.
+  private func noticeWriteRefusal(_ error: any Error) {
+    guard let error = error as? PostgresError, error.isWriteRefusal else { return }
+    let isNews = state.withLock { state in
+      defer { state.writeRefusal = error }
+      return state.writeRefusal == nil && !state.isClosed
+    }
+    guard isNews else { return }
+    Task { [weak self] in
+      repeat {
+        try? await Task.sleep(for: Self.writeProbeInterval)
+      } while await self?.endWriteRefusal() == false
+    }
+  }
+
+  /// - Returns: false while the server refuses to write, or is out of reach.
+  private func endWriteRefusal() async -> Bool {
+    if state.withLock({ $0.isClosed }) { return true }
+    do {
+      try await probe.run { connection in try Self.writeSomething(connection: &connection) }
+    } catch {
+      guard let error = error as? PostgresError, !error.isWriteRefusal, !error.isConnectionLost
+      else { return false }
+      // It may not make temporary tables here, say: the next write of a caller will tell.
+    }
+    state.withLock { $0.writeRefusal = nil }
+    return true
+  }
+
+  /// Makes a table that needs room of its own and leaves nothing of it.
+  private static func writeSomething(connection: inout PostgresConnection) throws {
+    try connection.execute("BEGIN")
+    do {
+      try connection.executeScript(
+        """
+        CREATE TEMPORARY TABLE poolhub_probe ON COMMIT DROP AS
+          SELECT repeat(md5(number::text), 20) FROM generate_series(1, 200) AS number
+        """)
+    } catch {
+      if !connection.isLost { _ = try? connection.execute("ROLLBACK") }
+      throw error
+    }
+    try connection.execute("ROLLBACK")
   }
 }

@@ -11,9 +11,10 @@ package final class ChangeStreamReader: Sendable {
   package typealias Entry = (id: StreamID, changes: [Change])
 
   package enum Event: Sendable {
-    /// Redis answers. Comes once after each `unreachable`, and at first.
+    /// Redis answers and takes writes. Comes once after each `unreachable`, and at first.
     case reachable
-    /// Redis is out of reach, for a short reason. Comes once, whatever the number of attempts.
+    /// Redis is out of reach, or takes no writes, for a short reason. Comes once, whatever the number of
+    /// attempts. In the latter case entries written before still come.
     case unreachable(String)
     /// Entries in the stream's order, each once, unless Redis was restarted in between.
     case entries([Entry])
@@ -29,6 +30,8 @@ package final class ChangeStreamReader: Sendable {
     package var replySlackMilliseconds = 500
     package var connectMilliseconds = 300
     package var entriesPerRead = 64
+    /// After so long with no entry it is asked whether Redis would take one.
+    package var probeMilliseconds = 1_000
     /// Holds entries back between reading and delivering, to make lag visible in tests.
     package var delayMilliseconds = 0
 

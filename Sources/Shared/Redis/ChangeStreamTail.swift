@@ -18,6 +18,8 @@ struct ChangeStreamTail: ~Copyable {
   private var runID: String?
   private var place: StreamPlace?
   private var isReachable: Bool?
+  /// When an entry was last seen or a write taken.
+  private var lastWrite: ContinuousClock.Instant?
   private var backoff = Backoff(floorMilliseconds: 50, ceilingMilliseconds: 500)
   /// Entries that `delayMilliseconds` holds back, oldest first.
   private var held: [(due: ContinuousClock.Instant, entries: [ChangeStreamReader.Entry])] = []
@@ -45,7 +47,7 @@ struct ChangeStreamTail: ~Copyable {
         backoff.reset()
       } catch {
         connection = nil
-        setReachable(false, reason: error.description)
+        setReachable(false, reason: error.shortReason)
         pause(backoff.next(random: .random(in: 0..<1)))
       }
       deliverDue()
@@ -66,7 +68,8 @@ struct ChangeStreamTail: ~Copyable {
   /// Notes where the stream ends now; an empty one gets a first entry, so that it always has an end.
   private mutating func noteEnd() throws(RedisError) {
     let noted: StreamID
-    if let ends = try Self.parseEnds(try exchange([endsCommand])[0].get()) {
+    let replies = try exchange([endsCommand, RedisScripts.probe(keys)])
+    if let ends = try Self.parseEnds(try replies[0].get()) {
       noted = ends.last
     } else {
       var genesis = RedisCommand("XADD", keys.changeStream, "*", RedisKeys.payloadField)
@@ -76,12 +79,13 @@ struct ChangeStreamTail: ~Copyable {
     place = StreamPlace(runID: runID, last: noted)
     // What is held back is older than the noted end, so the reload covers it.
     held = []
-    setReachable(true)
+    noteProbe(replies[1])
     emit(.mustReload(noted: noted))
   }
 
   /// One pipeline: entries behind our place, waiting a moment for them, and then the stream's ends, which
-  /// tell whether there was a gap. (Asked before, they would miss a trim in between.)
+  /// tell whether there was a gap. (Asked before, they would miss a trim in between.) A Redis that only
+  /// answers isn't enough: nobody's sign of life can come through one that takes no writes.
   private mutating func readOnce() throws(RedisError) {
     guard let place else { return }
     var read = RedisCommand("XREAD", "COUNT")
@@ -89,15 +93,19 @@ struct ChangeStreamTail: ~Copyable {
     read.append("BLOCK")
     read.append(blockMilliseconds())
     for word in ["STREAMS", keys.changeStream, place.last.description] { read.append(word) }
-    let replies = try exchange([read, endsCommand])
+    let isQuiet = lastWrite.map { $0 + .milliseconds(options.probeMilliseconds) < .now } ?? true
+    let mustProbe = isQuiet || isReachable != true
+    let replies = try exchange(
+      [read, endsCommand] + (mustProbe ? [RedisScripts.probe(keys)] : []))
     let found = try Self.parseEntries(try replies[0].get())
     let ends = try Self.parseEnds(try replies[1].get())
-    setReachable(true)
+    if mustProbe { noteProbe(replies[2]) }
     guard place.holds(ends: ends) else {
       self.place = nil
       return
     }
     guard let last = found.last else { return }
+    lastWrite = .now
     self.place?.last = last.id
     let entries = found.compactMap { decode($0.payload, of: $0.id) }
     if options.delayMilliseconds == 0 {
@@ -119,6 +127,16 @@ struct ChangeStreamTail: ~Copyable {
 
   private func exchange(_ commands: [RedisCommand]) throws(RedisError) -> [RedisReply] {
     try connection?.pipeline(commands) ?? []
+  }
+
+  private mutating func noteProbe(_ reply: RedisReply) {
+    do throws(RedisError) {
+      _ = try reply.get()
+      lastWrite = .now
+      setReachable(true)
+    } catch {
+      setReachable(false, reason: error.shortReason)
+    }
   }
 
   private mutating func setReachable(_ value: Bool, reason: String = "") {

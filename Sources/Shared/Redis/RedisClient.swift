@@ -42,13 +42,13 @@ package final class RedisClient: Sendable {
 
   package func ping() async throws(RedisError) { _ = try await send(RedisCommand("PING")) }
 
-  /// - Returns: nil while Redis answers, else a short reason.
-  package func check() async -> String? {
+  /// - Returns: nil while Redis answers and takes writes, else a short reason.
+  package func check(_ keys: RedisKeys) async -> String? {
     do throws(RedisError) {
-      try await ping()
+      _ = try await send(RedisScripts.probe(keys))
       return nil
     } catch {
-      return error.description
+      return error.shortReason
     }
   }
 

@@ -8,6 +8,8 @@ package struct RedisKeys: Hashable, Sendable {
 
   /// The stream that carries every change: entries with one field, `payloadField`.
   package let changeStream: String
+  /// Written and never read: whether Redis takes writes.
+  package let probe: String
   /// Hash: miner id → milliseconds, before which its session tokens are void.
   package let revocations: String
   /// Hashes: miner id → packed `StatusPatch`.
@@ -18,6 +20,7 @@ package struct RedisKeys: Hashable, Sendable {
   /// - Parameter prefix: the hash tag, without its braces.
   package init(prefix: String = "poolhub") {
     changeStream = "{\(prefix)}:changes"
+    probe = "{\(prefix)}:probe"
     revocations = "{\(prefix)}:revocations"
     statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
   }

@@ -48,6 +48,12 @@ package enum RedisError: Error, Equatable, Sendable, CustomStringConvertible {
   /// Too many callers wait already.
   case overloaded
 
+  /// Fit to be shown to anyone: of the server's words only the code they begin with.
+  package var shortReason: String {
+    guard case .server(let message) = self else { return description }
+    return "refused (\(message.prefix { $0 != " " }))"
+  }
+
   package var description: String {
     switch self {
     case .connectionLost(let reason): reason

@@ -25,14 +25,18 @@ package struct RedisRevocationStore: Sendable {
   /// - Throws: `RedisError`.
   package func loadAll() async throws -> [MinerID: Timestamp] {
     var found: [MinerID: Timestamp] = [:]
-    try await client.scanHash(keys.revocations, batch: 1_000) { fields in
-      for (name, value) in fields {
+    var cursor = "0"
+    repeat {
+      let page = try HashPage(
+        try await client.send(HashPage.command(keys.revocations, cursor: cursor, batch: 1_000)))
+      for (name, value) in page.fields {
         guard let id = MinerID(name),
           let milliseconds = Int64(String(decoding: value, as: UTF8.self))
         else { continue }
         found[id] = Timestamp(milliseconds: milliseconds)
       }
-    }
+      cursor = page.next
+    } while cursor != "0"
     return found
   }
 
@@ -53,29 +57,32 @@ package struct RedisRevocationStore: Sendable {
   }
 }
 
-extension RedisClient {
-  /// Pages through a hash with HSCAN.
-  func scanHash(
-    _ key: String, batch: Int, _ body: ([(name: String, value: [UInt8])]) async throws -> Void
-  ) async throws {
-    var cursor = "0"
-    repeat {
-      var command = RedisCommand("HSCAN", key, cursor, "COUNT")
-      command.append(batch)
-      let page = try await send(command).elements ?? []
-      guard page.count == 2, let next = page[0].text, let fields = page[1].elements,
-        fields.count.isMultiple(of: 2)
-      else { throw RedisError.protocolViolation("HSCAN") }
-      try await body(
-        stride(from: 0, to: fields.count, by: 2).compactMap { index in
-          guard let name = fields[index].text, let value = fields[index + 1].bytes else {
-            return nil
-          }
-          return (name, value)
-        })
-      cursor = next
-    } while cursor != "0"
+/// Some fields of a hash, as HSCAN gives them.
+struct HashPage {
+  let fields: [(name: String, value: [UInt8])]
+  /// Where the next page begins; `0`: this was the last.
+  let next: String
+
+  static func command(_ key: String, cursor: String, batch: Int) -> RedisCommand {
+    var command = RedisCommand("HSCAN", key, cursor, "COUNT")
+    command.append(batch)
+    return command
   }
+
+  init(_ reply: RedisReply) throws(RedisError) {
+    let page = try reply.get().elements ?? []
+    guard page.count == 2, let next = page[0].text, let fields = page[1].elements,
+      fields.count.isMultiple(of: 2)
+    else { throw .protocolViolation("HSCAN") }
+    self.next = next
+    self.fields = stride(from: 0, to: fields.count, by: 2).compactMap { index in
+      guard let name = fields[index].text, let value = fields[index + 1].bytes else { return nil }
+      return (name, value)
+    }
+  }
+}
+
+extension RedisClient {
 
   /// One step of a sweep through a hash by one of `RedisScripts`' sweeps.
   func sweepHash(

@@ -94,6 +94,11 @@ enum RedisScripts {
     return {first[1][1], last[1][1]}
     """
 
+  /// A small write, which Redis refuses as it would any other: out of memory, its disk full, a replica.
+  static func probe(_ keys: RedisKeys) -> RedisCommand {
+    RedisCommand("SET", keys.probe, "1", "EX", "60")
+  }
+
   /// An `EVAL` of `script`, to which its arguments are to be appended.
   static func call(_ script: String, keys: [String]) -> RedisCommand {
     var command = RedisCommand("EVAL", script)

@@ -60,6 +60,11 @@ package struct CommonSettings: Sendable {
     redisURL = try reader.required(
       "POOLHUB_REDIS_URL", mend: "set it like POOLHUB_REDIS_URL=redis://127.0.0.1:6379/0",
       isSecret: true)
+    if redisURL.hasPrefix("rediss://") {
+      throw SettingsError(
+        key: "POOLHUB_REDIS_URL", fault: "asks for TLS, which Debian's hiredis doesn't speak",
+        mend: "let stunnel speak it, as README.md shows, and name stunnel's address with redis://")
+    }
     guard redisURL.hasPrefix("redis://") || redisURL.hasPrefix("unix://") else {
       throw SettingsError(
         key: "POOLHUB_REDIS_URL", fault: "is not a redis:// or unix:// address",
@@ -99,10 +104,22 @@ extension SettingsReader {
 
   /// A ZeroMQ address: tcp://host:port or ipc://path.
   func endpoint(_ text: String, key: String) throws(SettingsError) -> String {
-    guard text.hasPrefix("tcp://") || text.hasPrefix("ipc://"), text.utf8.count > 6 else {
-      throw SettingsError(
-        key: key, fault: "is not a tcp:// or ipc:// address",
-        mend: "set it like \(key)=tcp://127.0.0.1:8204")
+    func fault(_ fault: String) -> SettingsError {
+      SettingsError(key: key, fault: fault, mend: "set it like \(key)=tcp://127.0.0.1:8204")
+    }
+    if text.hasPrefix("ipc://"), text.utf8.count > 6 { return text }
+    guard text.hasPrefix("tcp://") else { throw fault("is not a tcp:// or ipc:// address") }
+    let address = text.dropFirst("tcp://".count)
+    guard let colon = address.lastIndex(of: ":"), colon > address.startIndex else {
+      throw fault("lacks a host or a port")
+    }
+    let host = address[..<colon]
+    let port = address[address.index(after: colon)...]
+    guard port == "*" || Int(port).map({ (0...65_535).contains($0) }) == true else {
+      throw fault("has a port that is no number from 0 to 65535")
+    }
+    if host.contains(":") && !(host.hasPrefix("[") && host.hasSuffix("]")) {
+      throw fault("has an IPv6 address without its brackets, as in tcp://[::1]:8204")
     }
     return text
   }

@@ -48,6 +48,8 @@ package struct GatewaySettings: Sendable {
   package var heartbeatFlushMilliseconds: Int
   /// POOLHUB_SCORER_BIND=tcp://127.0.0.1:8204
   package var scorerBind: String
+  /// POOLHUB_CURVE_SECRET_KEY and POOLHUB_CURVE_SCORER_KEYS; nil: links to scorers are plain.
+  package var curve: CurveSettings?
   /// POOLHUB_SCORER_IN_FLIGHT=1024: requests that one scorer may be working on.
   package var inFlightLimit: Int
   /// POOLHUB_SCORER_QUEUE=4096: requests that may wait for a scorer.
@@ -59,7 +61,7 @@ package struct GatewaySettings: Sendable {
 
   package init(_ reader: SettingsReader) throws(SettingsError) {
     common = try CommonSettings(reader)
-    bindAddress = reader.text("POOLHUB_BIND") ?? "127.0.0.1"
+    bindAddress = reader.bareAddress("POOLHUB_BIND") ?? "127.0.0.1"
     port = try reader.integer("POOLHUB_PORT", default: 8203, in: 0...65_535)
     gatewayID = reader.text("POOLHUB_GATEWAY_ID") ?? "gateway-\(port)"
     coordinators = try reader.coordinators()
@@ -75,6 +77,7 @@ package struct GatewaySettings: Sendable {
       "POOLHUB_HEARTBEAT_FLUSH_MS", default: 20, in: 1...1_000)
     scorerBind = try reader.endpoint(
       reader.text("POOLHUB_SCORER_BIND") ?? "tcp://127.0.0.1:8204", key: "POOLHUB_SCORER_BIND")
+    curve = try CurveSettings(reader, peers: "POOLHUB_CURVE_SCORER_KEYS")
     inFlightLimit = try reader.integer("POOLHUB_SCORER_IN_FLIGHT", default: 1_024, in: 1...65_536)
     queueLimit = try reader.integer("POOLHUB_SCORER_QUEUE", default: 4_096, in: 1...1_000_000)
     matchHistoryDays = try reader.integer("POOLHUB_MATCH_HISTORY_DAYS", default: 7, in: 0...3_650)
@@ -85,6 +88,12 @@ package struct GatewaySettings: Sendable {
 
 extension SettingsReader {
   static let secretByteCount = 8...512
+
+  /// An address to listen on; of `[::1]` what stands in the brackets.
+  fileprivate func bareAddress(_ key: String) -> String? {
+    guard let text = text(key), text.hasPrefix("["), text.hasSuffix("]") else { return text(key) }
+    return String(text.dropFirst().dropLast())
+  }
 
   fileprivate func secret(_ key: String) throws(SettingsError) -> String {
     let mend = "set it to at least 16 random characters, like the output of `openssl rand -hex 24`"

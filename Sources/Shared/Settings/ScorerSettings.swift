@@ -8,6 +8,8 @@ package struct ScorerSettings: Sendable {
   package var scorerID: String
   /// POOLHUB_GATEWAYS=tcp://127.0.0.1:8204,…
   package var gateways: [String]
+  /// POOLHUB_CURVE_SECRET_KEY and POOLHUB_CURVE_GATEWAY_KEYS; nil: links to gateways are plain.
+  package var curve: CurveSettings?
   /// POOLHUB_DEFAULT_WEIGHTS=cap:0.40,price:0.20,latency:0.20,trust:0.15,load:0.05
   package var weights: Weights
   /// POOLHUB_TRUST_HALF_LIFE_DAYS=30
@@ -40,6 +42,12 @@ package struct ScorerSettings: Sendable {
       gateways.append(try reader.endpoint(endpoint, key: "POOLHUB_GATEWAYS"))
     }
     self.gateways = gateways.isEmpty ? ["tcp://127.0.0.1:8204"] : gateways
+    curve = try CurveSettings(reader, peers: "POOLHUB_CURVE_GATEWAY_KEYS")
+    if let count = curve?.peerKeys.count, count != 1 && count != self.gateways.count {
+      throw SettingsError(
+        key: "POOLHUB_CURVE_GATEWAY_KEYS", fault: "has neither one key nor one for each gateway",
+        mend: "give one that all gateways share, or one for each of POOLHUB_GATEWAYS in its order")
+    }
     weights = try reader.weights()
     trustHalfLifeDays = try reader.number(
       "POOLHUB_TRUST_HALF_LIFE_DAYS", default: 30, in: 0.001...36_500)

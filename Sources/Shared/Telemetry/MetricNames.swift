@@ -59,6 +59,13 @@ extension Metric {
     "poolhub_scorer_lag_seconds", "Age of the last change that the scorer applied, by scorer.")
   package static let scorerMinersOnline = gauge(
     "poolhub_scorer_miners_online", "Miners online in the scorer's registry, by scorer.")
+  package static let scorerFramesMalformed = counter(
+    "poolhub_scorer_frames_malformed_total", "Frames that could not be read and were dropped.")
+  package static let scorerFramesUndelivered = counter(
+    "poolhub_scorer_frames_undelivered_total", "Frames whose scorer was gone or took no more.")
+  package static let scorerLinksRefused = counter(
+    "poolhub_scorer_links_refused_total",
+    "Connections to the scorers' port that got no link, by reason: unknown_key or handshake.")
   package static let registryLag = gauge(
     "poolhub_registry_lag_seconds", "How far the freshest scorer's registry is behind.")
 
@@ -105,6 +112,7 @@ extension Metric {
     feedback, feedbackDuplicates, feedbackLatency,
     scorerUp, scorerReady, scorerInFlight, scorerAnswers, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerMinersOnline, registryLag,
+    scorerFramesMalformed, scorerFramesUndelivered, scorerLinksRefused,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures,
     httpRequests, httpLatency,
     limitHits, droppedSeries, buildInfo,

@@ -38,6 +38,7 @@ package enum RecordCodec {
       if records.count == Record.batchLimit { throw .badValue }
       records.append(try decode(&reader))
     }
+    if records.isEmpty { throw .truncated }
     return records
   }
 
