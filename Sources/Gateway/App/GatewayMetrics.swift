@@ -1,6 +1,7 @@
 import Changes
 import Domain
 import GatewayHistory
+import Messaging
 import OnePort
 import ScorerClient
 import Telemetry
@@ -126,6 +127,8 @@ struct GatewayMetrics: Sendable {
       registry.gauge(.webSockets).set(Double(connections.count))
       Self.show(scorers.snapshot(), in: registry)
       Self.show(scorers.counters(), in: registry)
+      registry.gauge(.dispatchWaiting).set(Double(scorers.waitingCount))
+      Self.show(scorers.messagingCounters, in: registry)
       Self.show(writer.counters, in: registry)
       Self.show(history.counters, in: registry)
     }
@@ -139,7 +142,10 @@ struct GatewayMetrics: Sendable {
     }
     set(.scorerUp) { $0.state == .silent || $0.state == .incompatible ? 0 : 1 }
     set(.scorerReady) { $0.isUsable ? 1 : 0 }
+    set(.scorerCircuitOpen) { $0.circuit == .closed ? 0 : 1 }
     set(.scorerInFlight) { Double($0.inFlight) }
+    set(.scorerWaiting) { Double($0.beat.waiting) }
+    set(.scorerAnswerRate) { $0.answersPerSecond }
     set(.scorerLag) { Double($0.beat.lagMilliseconds) / 1_000 }
     set(.scorerMinersOnline) { Double($0.beat.onlineMiners) }
     func setTotals(_ metric: Metric, _ value: (Beat) -> UInt64) {
@@ -149,6 +155,8 @@ struct GatewayMetrics: Sendable {
       }
     }
     setTotals(.scorerAnswers) { $0.answers }
+    setTotals(.scorerDropped) { $0.dropped }
+    setTotals(.scorerRefused) { $0.refused }
     setTotals(.scorerAuditedAnswers) { $0.auditedAnswers }
     setTotals(.scorerAuditDifferences) { $0.auditDifferences }
     guard let furthest = scorers.filter(\.isUsable).max(by: { $0.applied < $1.applied }) else {
@@ -163,8 +171,22 @@ struct GatewayMetrics: Sendable {
 
   private static func show(_ counters: DispatchCounters, in registry: PrometheusRegistry) {
     registry.counter(.matchRetries).set(total: Double(counters.moved + counters.retried))
+    registry.counter(.matchHedges, [("won", "true")]).set(total: Double(counters.hedgesWon))
+    registry.counter(.matchHedges, [("won", "false")]).set(
+      total: Double(max(0, counters.hedged - counters.hedgesWon)))
+    registry.counter(.dispatchExpired).set(total: Double(counters.expired))
+    registry.counter(.dispatchLate).set(total: Double(counters.late))
     registry.counter(.limitHits, [("limit", "scorer_queue")]).set(
       total: Double(counters.overloaded))
+  }
+
+  private static func show(_ counters: MessagingCounters, in registry: PrometheusRegistry) {
+    for (fault, count) in [
+      ("malformed", counters.malformedFrames), ("oversize", counters.oversizeRecords),
+      ("undelivered", counters.undeliveredFrames),
+    ] {
+      registry.counter(.scorerFrameFaults, [("fault", fault)]).set(total: Double(count))
+    }
   }
 
   private static func show(_ counters: ChangeWriter.Counters, in registry: PrometheusRegistry) {

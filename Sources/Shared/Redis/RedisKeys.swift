@@ -10,6 +10,8 @@ package struct RedisKeys: Hashable, Sendable {
   package let changeStream: String
   /// Hash: miner id → milliseconds, before which its session tokens are void.
   package let revocations: String
+  /// Sorted set: gateways that announce themselves → when that ends, in ms of Redis's clock.
+  package let gateways: String
   /// Hashes: miner id → packed `StatusPatch`.
   package let statusShards: [String]
 
@@ -19,6 +21,7 @@ package struct RedisKeys: Hashable, Sendable {
   package init(prefix: String = "poolhub") {
     changeStream = "{\(prefix)}:changes"
     revocations = "{\(prefix)}:revocations"
+    gateways = "{\(prefix)}:gateways"
     statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
   }
 
