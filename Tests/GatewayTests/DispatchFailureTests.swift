@@ -64,6 +64,17 @@ struct DispatchFailureTests {
     #expect(hub.error(1) == error)
   }
 
+  @Test("feedback for which a scorer has waited long isn't made to wait at another")
+  func slowStore() {
+    var hub = DispatchFixture()
+    hub.join("a", "b")
+    hub.askFeedback(1, deadline: 10_000)
+    hub.now += 600
+    hub.fail(0, .storeUnavailable)
+    #expect(hub.error(1) == .storeUnavailable)
+    #expect(hub.sent.count == 1)
+  }
+
   @Test("with no other to ask, overloaded fails at once and not ready waits")
   func retryAlone() {
     var hub = DispatchFixture()

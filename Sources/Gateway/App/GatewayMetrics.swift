@@ -3,6 +3,8 @@ import Domain
 import GatewayHistory
 import Messaging
 import OnePort
+import Postgres
+import Redis
 import ScorerClient
 import Telemetry
 import Wire
@@ -202,6 +204,18 @@ struct GatewayMetrics: Sendable {
 }
 
 extension GatewayMetrics {
+  /// The queues in front of the stores.
+  func observe(pool: PostgresPool, redis: RedisClient) {
+    registry.onRender { [registry] in
+      let statistics = pool.statistics
+      registry.gauge(.postgresWaiting).set(Double(statistics.waitingCount))
+      registry.counter(.limitHits, [("limit", "postgres_queue")]).set(
+        total: Double(statistics.refusedCount))
+      registry.counter(.limitHits, [("limit", "redis_queue")]).set(
+        total: Double(redis.refusedCount))
+    }
+  }
+
   private static func show(_ counters: MatchHistory.Counters, in registry: PrometheusRegistry) {
     registry.counter(.matchHistoryRows).set(total: Double(counters.written))
     registry.gauge(.matchHistoryWaiting).set(Double(counters.waiting))

@@ -78,6 +78,7 @@ struct GatewayProcess {
       store: PostgresMatchStore(pool: pool), options: keeping, now: { .now }, logger: logger)
     metrics.observe(
       scorers: scorers, writer: writer, connections: connections, history: history)
+    metrics.observe(pool: pool, redis: redis)
     let announcer = GatewayAnnouncer(
       settings: settings, store: RedisGatewayStore(client: redis, keys: keys), scorers: scorers,
       logger: logger)

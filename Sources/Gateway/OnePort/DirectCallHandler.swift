@@ -152,7 +152,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     switch Self.unwrapOutboundIn(data) {
-    case .head(var head) where life.isLastAnswer:
+    case .head(var head) where life.isLastAnswer && head.status.code >= 200:
       head.headers.replaceOrAdd(name: "Connection", value: "close")
       return context.write(Self.wrapOutboundOut(.head(head)), promise: promise)
     case .head, .body: return context.write(data, promise: promise)

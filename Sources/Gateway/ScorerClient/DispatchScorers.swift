@@ -25,11 +25,6 @@ struct DispatchScorer {
   var isUsable: Bool { phase == .active && isReady && !isCongested }
   var inFlight: Int { matchesInFlight + feedbackInFlight }
 
-  /// Each kind has a limit of its own, so that a flood of matches holds up no feedback.
-  func hasRoom(forFeedback isFeedback: Bool, limit: Int) -> Bool {
-    (isFeedback ? feedbackInFlight : matchesInFlight) < limit
-  }
-
   mutating func countInFlight(_ difference: Int, isFeedback: Bool) {
     if isFeedback { feedbackInFlight += difference } else { matchesInFlight += difference }
   }
@@ -85,7 +80,8 @@ struct DispatchScorers {
   func place(ofScorer id: String) -> Int? { all.firstIndex { $0?.id == id } }
 
   subscript(place: Int) -> DispatchScorer {
-    get { all[place]! }
+    // Read in place: a copy of a scorer retains all its texts.
+    _read { yield all[place]! }
     _modify { yield &all[place]! }
   }
 
@@ -130,9 +126,11 @@ struct DispatchScorers {
     for step in usable.indices {
       let candidate = usable[(rotation &+ step) % usable.count]
       if candidate.place == avoided || (onlyGood && candidate.standing != .good) { continue }
-      let scorer = all[candidate.place]!
-      guard scorer.hasRoom(forFeedback: isFeedback, limit: inFlightLimit) else { continue }
-      let load = scorer.inFlight + candidate.standing.rawValue * 2 * inFlightLimit
+      let matches = self[candidate.place].matchesInFlight
+      let feedback = self[candidate.place].feedbackInFlight
+      // Each kind has room of its own, so that a flood of matches holds up no feedback.
+      if (isFeedback ? feedback : matches) >= inFlightLimit { continue }
+      let load = matches + feedback + candidate.standing.rawValue * 2 * inFlightLimit
       if load < bestLoad {
         best = candidate.place
         bestLoad = load

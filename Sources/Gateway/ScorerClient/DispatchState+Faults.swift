@@ -36,9 +36,8 @@ struct DispatchHedging {
 /// Scorers that err, and matches that are asked twice.
 extension DispatchState {
   mutating func succeeded(_ place: Int) {
-    guard scorers[place].circuit != ScorerCircuit(), scorers[place].circuit.succeeded() else {
-      return
-    }
+    if scorers[place].circuit.isFaultless { return }
+    guard scorers[place].circuit.succeeded() else { return }
     circuitChanged(place, .circuitClosed(scorerID: scorers[place].id))
   }
 
@@ -108,10 +107,11 @@ extension DispatchState.Pending {
   }
 
   /// Another scorer may do better. A match is a pure read, and feedback counts once however often it is
-  /// handed in.
-  func mayBeAskedElsewhere(after code: Failure.Code) -> Bool {
+  /// handed in; but a store for which a scorer has waited long is everybody's.
+  func mayBeAskedElsewhere(after code: Failure.Code, quicklyBy quick: Int64) -> Bool {
     switch code {
-    case .notReady, .overloaded, .faulty, .storeUnavailable: true
+    case .notReady, .overloaded, .faulty: true
+    case .storeUnavailable: sentAt.map { $0 > quick } ?? false
     case .badRequest: !isFeedback
     case .deadlinePassed, .unknownMiner, .keyReused: false
     }

@@ -21,6 +21,8 @@ struct ScorerCircuit: Equatable {
   private var openMicroseconds = firstOpenMicroseconds
 
   var isClosed: Bool { phase == .closed }
+  /// Closed, and the last answer was a good one.
+  var isFaultless: Bool { faultsInARow == 0 && isClosed }
 
   func wantsTry(now: Int64) -> Bool {
     if case .open(let until) = phase { until <= now } else { false }

@@ -56,8 +56,9 @@ struct IndexLoop<Index: MinerIndex> {
   mutating func run() throws(ZMQError) {
     while !isDone {
       _ = try dealers.poll(timeoutMilliseconds: sleepMilliseconds())
-      let now = MonotonicClock.microseconds()
       takeEvents()
+      // Changes may have taken their time; what came meanwhile mustn't look older than it is.
+      let now = MonotonicClock.microseconds()
       try takeRequests(now: now)
       answerParked(now: now)
       tick(now: now)

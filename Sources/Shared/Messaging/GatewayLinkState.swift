@@ -100,7 +100,7 @@ package struct GatewayLinkState: Equatable, Sendable {
     lastHeard = now
     switch message {
     case .goodbye:
-      isGoodbyeAnswered = true
+      isGoodbyeAnswered = phase == .leaving
       return nil
     case .welcome(let welcome): return welcomed(welcome, now: now)
     case .failure(let failure) where requestID == 0: return refused(failure.code, now: now)

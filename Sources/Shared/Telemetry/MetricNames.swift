@@ -100,6 +100,9 @@ extension Metric {
   package static let changeFailures = counter(
     "poolhub_change_failures_total", "Batches that the change stream didn't take.")
 
+  package static let postgresWaiting = gauge(
+    "poolhub_postgres_waiting", "Callers waiting for a session of PostgreSQL.")
+
   // HTTP.
   package static let httpRequests = counter(
     "poolhub_http_requests_total", "HTTP requests, by route and status class.")
@@ -133,7 +136,7 @@ extension Metric {
     scorerUp, scorerReady, scorerCircuitOpen, scorerInFlight, scorerWaiting, scorerAnswers,
     scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerMinersOnline, registryLag,
-    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures,
+    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
     httpRequests, httpLatency,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
