@@ -107,13 +107,12 @@ extension DispatchState.Pending {
   }
 
   /// Another scorer may do better. A match is a pure read, and feedback counts once however often it is
-  /// handed in; but a store for which a scorer has waited long is everybody's.
-  func mayBeAskedElsewhere(after code: Failure.Code, quicklyBy quick: Int64) -> Bool {
+  /// handed in; but a store that is away is away for all, and each would wait for it anew.
+  func mayBeAskedElsewhere(after code: Failure.Code) -> Bool {
     switch code {
     case .notReady, .overloaded, .faulty: true
-    case .storeUnavailable: sentAt.map { $0 > quick } ?? false
     case .badRequest: !isFeedback
-    case .deadlinePassed, .unknownMiner, .keyReused: false
+    case .deadlinePassed, .unknownMiner, .keyReused, .storeUnavailable: false
     }
   }
 }

@@ -136,12 +136,10 @@ package struct DispatchState<Token> {
     let hasOther =
       code == .notReady
       || scorers.choose(forFeedback: entry.isFeedback, avoiding: place) != nil
-    let mayMove = entry.mayBeAskedElsewhere(
-      after: code, quicklyBy: now - limits.overdueMicroseconds)
     if entry.copyPlace != nil {
       // The other one that was asked may still answer.
       move(requestID, avoiding: place, isRetry: true, now: now)
-    } else if mayMove && entry.retriesLeft > 0 && hasOther {
+    } else if entry.mayBeAskedElsewhere(after: code) && entry.retriesLeft > 0 && hasOther {
       counters.retried += 1
       move(requestID, avoiding: place, isRetry: true, now: now)
     } else {
