@@ -33,7 +33,10 @@ struct DispatchFailureTests {
 
   @Test(
     "one that can't now is not the end: another is asked, once",
-    arguments: [(Failure.Code.notReady, DispatchError.noScorer), (.overloaded, .overloaded)])
+    arguments: [
+      (Failure.Code.notReady, DispatchError.noScorer), (.overloaded, .overloaded),
+      (.faulty, .faulty), (.badRequest, .faulty),
+    ])
   func retry(code: Failure.Code, error: DispatchError) {
     var hub = DispatchFixture()
     hub.join("a", "b")
@@ -44,6 +47,17 @@ struct DispatchFailureTests {
     hub.fail(1, code)
     #expect(hub.error(1) == error)
     #expect(hub.state.counters.retried == 1)
+  }
+
+  @Test("feedback over which a scorer errs is handed to another, once")
+  func feedbackRetry() {
+    var hub = DispatchFixture()
+    hub.join("a", "b")
+    hub.askFeedback(1)
+    hub.fail(0, .faulty)
+    #expect(Set(hub.peers) == ["a", "b"])
+    hub.fail(1, .faulty)
+    #expect(hub.error(1) == .faulty)
   }
 
   @Test("with no other to ask, overloaded fails at once and not ready waits")
@@ -66,7 +80,6 @@ struct DispatchFailureTests {
     arguments: [
       (Failure.Code.deadlinePassed, DispatchError.deadline), (.unknownMiner, .unknownMiner),
       (.keyReused, .keyReused), (.storeUnavailable, .storeUnavailable), (.badRequest, .faulty),
-      (.faulty, .faulty),
     ])
   func failure(code: Failure.Code, error: DispatchError) {
     var hub = DispatchFixture()

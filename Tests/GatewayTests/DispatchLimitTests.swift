@@ -48,6 +48,25 @@ struct DispatchLimitTests {
     #expect(jobs == ["job-2", "job-4", "job-1", "job-3"])
   }
 
+  @Test("a flood of matches takes no room from feedback, neither at a scorer nor in the queue")
+  func feedbackHasItsOwnRoom() {
+    var hub = DispatchFixture(limits: Self.small())
+    hub.join("a")
+    for token in 0..<9 { hub.askMatch(token) }
+    #expect(hub.error(8) == .overloaded)
+    for token in 10..<15 { hub.askFeedback(token) }
+    #expect(hub.sent.count == 4)
+    #expect(hub.state.waitingCount == 6)
+    hub.askFeedback(15)
+    #expect(hub.error(15) == .overloaded)
+    // Room for a match is no room for feedback, and the other way round.
+    hub.answer(0)
+    #expect(hub.sent.count == 5)
+    hub.answer(2)
+    #expect(hub.sent.count == 6)
+    #expect(hub.scorer("a")?.inFlight == 4)
+  }
+
   @Test("without any scorer a request waits for its deadline, and says why")
   func noScorer() {
     var hub = DispatchFixture()

@@ -86,6 +86,27 @@ struct DispatchLivenessTests {
     #expect(hub.scorer(leaving)?.state == .draining)
   }
 
+  @Test("one that knows of it is told that nothing more comes, and keeps what it has")
+  func answeredGoodbye() {
+    var hub = DispatchFixture(speaks: 1...3)
+    for peer in ["a", "b"] {
+      hub.greet(peer, versions: 1...3)
+      hub.beat(peer)
+    }
+    hub.askMatch(1)
+    let leaving = hub.peers[0]
+    hub.links = []
+    hub.receive(.goodbye, from: leaving)
+    #expect(hub.links.map(\.record.message) == [.goodbye])
+    #expect(hub.links.map(\.peer) == [leaving])
+    #expect(hub.events.last == .draining(scorerID: leaving, moved: 0))
+    hub.askMatch(2)
+    #expect(hub.peers.last != leaving)
+    hub.answer(0)
+    #expect(hub.answerer(1) == leaving)
+    #expect(hub.peers.count == 2)
+  }
+
   @Test("the last scorer's goodbye leaves it its requests; once silent it is forgotten")
   func lastGoodbye() {
     var hub = DispatchFixture()

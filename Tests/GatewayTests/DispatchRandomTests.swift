@@ -14,6 +14,8 @@ struct DispatchRandomTests {
     limits.inFlightLimit = 4
     limits.queueLimit = 6
     limits.forgetMicroseconds = 2_000_000
+    if seed.isMultiple(of: 2) { limits.hedgeMicroseconds = 20_000 }
+    limits.hedgeShare = 0.5
     var hub = DispatchFixture(limits: limits)
     let peers = ["a", "b", "c"]
     var asked = 0
@@ -28,7 +30,9 @@ struct DispatchRandomTests {
         hub.askFeedback(asked, deadline: .random(in: 1...900, using: &generator))
         asked += 1
       case 6...8: if let someSent { hub.answer(someSent) }
-      case 9: if let someSent { hub.fail(someSent, .overloaded) }
+      case 9:
+        let code = [Failure.Code.overloaded, .faulty].randomElement(using: &generator)!
+        if let someSent { hub.fail(someSent, code) }
       case 10: if let someSent { hub.fail(someSent, .notReady) }
       case 11: hub.join(peer)
       case 12: hub.beat(peer)
@@ -39,7 +43,9 @@ struct DispatchRandomTests {
       }
       let inFlight = hub.state.snapshot.map(\.inFlight)
       #expect(inFlight.allSatisfy { $0 >= 0 })
-      #expect(inFlight.reduce(0, +) + hub.state.waitingCount == hub.state.pendingCount)
+      #expect(
+        inFlight.reduce(0, +) + hub.state.waitingCount
+          == hub.state.pendingCount + hub.state.copyCount)
     }
     hub.tick(after: 1_000)
     #expect(hub.outcomes.count == asked)

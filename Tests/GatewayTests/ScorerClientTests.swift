@@ -89,6 +89,34 @@ struct ScorerClientTests {
     }
   }
 
+  @Test("what a scorer holds that is cut off is answered elsewhere in a second")
+  func cutOff() async throws {
+    try await withScorerClient { client, endpoint in
+      let port = try #require(endpoint.split(separator: ":").last.flatMap { Int($0) })
+      let line = try CuttableLine(to: port)
+      let far = TestScorer("far", gateway: "tcp://127.0.0.1:\(line.port)", mood: .holding)
+      #expect(await comesTrue { usableCount(client) == 1 })
+      async let asked = askMany(40, client)
+      #expect(await comesTrue { far.heldCount == 40 })
+      let near = TestScorer("near", gateway: endpoint)
+      #expect(await comesTrue { usableCount(client) == 2 })
+      line.cut()
+      let start = ContinuousClock.now
+      let replies = await asked
+      #expect(ContinuousClock.now - start < .seconds(1))
+      #expect(replies.allSatisfy { (try? $0.get().scorerID) == "near" })
+      #expect(usableCount(client) == 1)
+      let after = await askMany(20, client)
+      #expect(after.allSatisfy { (try? $0.get().scorerID) == "near" })
+      far.become(.answering)
+      line.mend()
+      #expect(await comesTrue { usableCount(client) == 2 })
+      for scorer in [far, near] { scorer.become(.dead) }
+      #expect(await comesTrue { far.isEnded && near.isEnded })
+      line.end()
+    }
+  }
+
   @Test("a frozen scorer that thaws is asked again")
   func thaws() async throws {
     try await withScorerClient { client, endpoint in

@@ -21,7 +21,7 @@ extension RunningProcesses.Contract {
       let json = try #require(answer.json)
       let fields = [
         "status", "db", "redis", "scorers", "miners_online", "online_miners", "avg_latency_ms",
-        "db_error", "redis_error", "miners_error", "version",
+        "db_error", "redis_error", "miners_error", "version", "gateway", "gateways", "scorer_list",
       ]
       #expect(json.object?.members.map(\.name) == fields)
       #expect(json["status"]?.string == "ok")
@@ -30,6 +30,16 @@ extension RunningProcesses.Contract {
       #expect(json["miners_online"] == json["online_miners"])
       for field in ["db_error", "redis_error", "miners_error"] { #expect(json[field] == .null) }
       #expect(json["version"]?.string?.isEmpty == false)
+      #expect(json["gateway"]?.string == "gateway-1")
+      #expect(json["gateways"]?.array?.contains(.string("gateway-1")) == true)
+      let scorers = try #require(json["scorer_list"]?.array)
+      #expect(scorers.map { $0["scorer"]?.string } == ["scorer-1", "scorer-2"])
+      for scorer in scorers {
+        #expect(scorer["state"]?.string == "ready" && scorer["circuit"]?.string == "closed")
+        for field in ["in_flight", "lag_ms", "answers_per_sec", "miners_online"] {
+          #expect(scorer[field]?.int != nil, "\(field)")
+        }
+      }
     }
 
     @Test("Live answers at once")
@@ -67,6 +77,10 @@ extension RunningProcesses.Contract {
       for name in Self.promised { #expect(metrics.types[name] != nil, "\(name)") }
       #expect(metrics.types.keys.contains { $0.hasPrefix("poolhub_scorer_") })
       #expect(metrics.samples("poolhub_scorer_ready").count == 2)
+      for name in ["circuit_open", "in_flight", "lag_seconds", "answers_per_second", "waiting"] {
+        #expect(metrics.samples("poolhub_scorer_\(name)").count == 2, "\(name)")
+      }
+      #expect(metrics.types["poolhub_dispatch_waiting"] != nil)
       let bounds = metrics.samples("poolhub_match_latency_seconds_bucket").compactMap {
         $0.labels["le"].flatMap(Double.init)
       }

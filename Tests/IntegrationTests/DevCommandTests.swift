@@ -36,6 +36,10 @@ extension RunningProcesses {
         return status.status == 0 && status.output.contains(" ok ")
           && status.lines.contains { $0.hasPrefix("http://127.0.0.1:") && $0.contains(" 40 ") }
           && status.lines.contains { $0.hasPrefix("scorer-2 ") }
+          && status.lines.contains { line in
+            let words = line.split(separator: " ")
+            return words.starts(with: ["gateway-1", "scorer-2", "ready"]) && words.last == "40"
+          }
       }
     }
 

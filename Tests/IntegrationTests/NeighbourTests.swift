@@ -38,7 +38,7 @@ extension RunningProcesses {
         let feedback = try await client.feedback(job: "job-1", miner: "miner-1")
         #expect(feedback.json?["trust_score"]?.double == 0.6, "\(feedback.text)")
         #expect(try await client.metric("poolhub_scorer_miners_online", "neighbour") == 800)
-        #expect(try await client.metric("poolhub_scorer_frames_malformed_total") == 0)
+        #expect(try await client.metric("poolhub_scorer_frame_faults_total", #"fault="malformed""#) == 0)
         // What it was told was in the version agreed, and starts as it always did.
         let asked = try #require(scorer.received.first { $0.kind == RawRecord.matchRequest })
         #expect(asked.version == dialect.agreed)
@@ -113,7 +113,7 @@ extension RunningProcesses {
             }
             var counts = (malformed: 0.0, refused: 0.0)
             try await eventually("all of it was counted") {
-              let malformed = try await client.metric("poolhub_scorer_frames_malformed_total")
+              let malformed = try await client.metric("poolhub_scorer_frame_faults_total", #"fault="malformed""#)
               let refused = try await client.metric("poolhub_scorer_links_refused_total")
               counts = (malformed, refused)
               return malformed > 1_000 && refused >= 40

@@ -88,6 +88,29 @@ struct GatewayLinkStateTests {
     #expect(link.heard(wrong, requestID: 0, now: 0) == .versionMismatch)
   }
 
+  @Test("it has left once the gateway says so too, is silent, or never knew it")
+  func left() {
+    let hello = Hello(scorerID: "s", minVersion: 1, maxVersion: 3)
+    func leaving(version: UInt8) -> GatewayLinkState {
+      var link = GatewayLinkState(hello: hello)
+      _ = link.heard(
+        .welcome(Welcome(gatewayID: "g", version: version)), requestID: 0, now: ms(0))
+      #expect(!link.hasLeft(now: ms(0)))
+      _ = link.leave()
+      return link
+    }
+    var link = leaving(version: 3)
+    #expect(!link.hasLeft(now: ms(500)))
+    #expect(link.hasLeft(now: ms(600)))
+    _ = link.heard(.goodbye, requestID: 0, now: ms(10))
+    #expect(link.hasLeft(now: ms(10)))
+    // Before version 3 gateways said nothing.
+    #expect(leaving(version: 2).hasLeft(now: ms(0)))
+    var stranger = GatewayLinkState(hello: hello)
+    _ = stranger.leave()
+    #expect(stranger.hasLeft(now: ms(0)))
+  }
+
   @Test("after goodbye it beats on and greets nobody")
   func leaving() {
     var link = welcomed(at: 0)

@@ -69,7 +69,7 @@ final class TestRouter: Sendable {
     ) {
       for record in records {
         if case .hello = record.message {
-          let welcome = Welcome(gatewayID: "test", version: 1)
+          let welcome = Welcome(gatewayID: "test", version: 1, instance: log.instance)
           outbox.send(Record(message: .welcome(welcome)), to: peer)
         }
       }
@@ -90,12 +90,14 @@ final class TestRouter: Sendable {
     mutating func end(unperformed: [Command]) {}
   }
 
+  let instance: UInt64
   let log = Mutex(Log())
   let mailbox = Mailbox<Command>(limit: 100)
   let counters = MessagingCounters()
 
   /// Binds, and waits until it is bound or has failed.
-  init(endpoint: String, options: ZMQOptions = ZMQOptions()) async {
+  init(endpoint: String, instance: UInt64 = 0, options: ZMQOptions = ZMQOptions()) async {
+    self.instance = instance
     Task {
       do throws(ZMQError) {
         try await RouterThread<Handler>.run(
@@ -134,6 +136,9 @@ final class EchoScorer: Sendable {
     var requests: [UInt64] = []
     var events: [LinkEvent] = []
     var isEnded = false
+    /// To be looked at once.
+    var announced: [GatewayAnnouncement]?
+    var linkCount = 0
     var mustEnd = false
     var malformedFrames = 0
     var refusedHandshakes = 0
@@ -169,15 +174,22 @@ final class EchoScorer: Sendable {
           Record(requestID: record.requestID, message: .matchReply(answer)), to: gateway)
       }
       try dealers.flush()
+      if let announced = log.withLock({ $0.announced.take() }) { try dealers.look(at: announced) }
       let events = dealers.takeEvents().map(\.event)
       log.withLock { log in
         log.events += events
+        log.linkCount = dealers.count
         log.malformedFrames = dealers.counters.malformedFrames
         log.refusedHandshakes = dealers.counters.refusedHandshakes
       }
       let wait = max(0, dealers.nextTickMicroseconds - MonotonicClock.microseconds())
       _ = try dealers.poll(timeoutMilliseconds: Int(wait / 1_000 + 1))
     }
+  }
+
+  func look(at announced: [GatewayAnnouncement]) {
+    log.withLock { $0.announced = announced }
+    wakeup.ring()
   }
 
   func requests() -> [UInt64] { log.withLock { $0.requests } }

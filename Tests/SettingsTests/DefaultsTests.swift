@@ -17,6 +17,8 @@ struct DefaultsTests {
     #expect(gateway.scorerBind == "tcp://127.0.0.1:8204")
     #expect(gateway.inFlightLimit == 1_024)
     #expect(gateway.queueLimit == 4_096)
+    #expect(gateway.scorerAdvertise == nil)
+    #expect(gateway.hedgeMilliseconds == 0)
     #expect(gateway.adminSecret == "operator-secret")
 
     let common = gateway.common
@@ -51,8 +53,13 @@ struct DefaultsTests {
       "POOLHUB_REGISTRATION": "Keyed", "POOLHUB_SESSION_TTL_SEC": "1",
       "POOLHUB_HEARTBEATS_PER_SEC": "10000000", "POOLHUB_HEARTBEAT_FLUSH_MS": "1000",
       "POOLHUB_SCORER_BIND": "ipc:///run/poolhub", "POOLHUB_SCORER_IN_FLIGHT": "65536",
-      "POOLHUB_SCORER_QUEUE": "1",
+      "POOLHUB_SCORER_QUEUE": "1", "POOLHUB_SCORER_ADVERTISE": "tcp://10.0.0.5:8204",
+      "POOLHUB_HEDGE_MS": "40",
     ])
+    #expect(settings.scorerAdvertise == "tcp://10.0.0.5:8204")
+    #expect(settings.hedgeMilliseconds == 40)
+    let silent = try Environment.gatewaySettings(["POOLHUB_SCORER_ADVERTISE": "none"])
+    #expect(silent.scorerAdvertise == "")
     #expect(settings.bindAddress == "::1")
     #expect(settings.port == 0)
     #expect(settings.gatewayID == "west")
@@ -84,6 +91,17 @@ struct DefaultsTests {
     #expect(settings.registryTrustSeconds == 0)
     #expect(settings.logLevel == .debug)
     #expect(settings.logFormat == .json)
+  }
+
+  @Test(
+    "addresses of a whole host can be bound to, not connected to",
+    arguments: [
+      ("tcp://127.0.0.1:8204", false), ("tcp://[::1]:8204", false), ("ipc:///run/hub", false),
+      ("tcp://gateway.example:1", false), ("tcp://*:8204", true), ("tcp://0.0.0.0:8204", true),
+      ("tcp://[::]:8204", true), ("tcp://127.0.0.1:*", true),
+    ])
+  func wildcard(endpoint: String, isWildcard: Bool) {
+    #expect(GatewayAddress.isWildcard(endpoint) == isWildcard)
   }
 
   @Test("what a scorer is told, it takes")

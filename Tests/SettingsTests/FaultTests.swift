@@ -49,6 +49,8 @@ struct FaultTests {
       ("POOLHUB_HEARTBEATS_PER_SEC", ["0", "10000001", "x"]),
       ("POOLHUB_HEARTBEAT_FLUSH_MS", ["0", "1001", "x"]),
       ("POOLHUB_SCORER_BIND", ["nowhere", "http://x", "tcp://", "ipc://", "127.0.0.1:8204"]),
+      ("POOLHUB_SCORER_ADVERTISE", ["nowhere", "tcp://*:8204", "tcp://0.0.0.0:1", "tcp://[::]:1"]),
+      ("POOLHUB_HEDGE_MS", ["-1", "10001", "x"]),
       ("POOLHUB_SCORER_IN_FLIGHT", ["0", "65537", "x"]),
       ("POOLHUB_SCORER_QUEUE", ["0", "1000001", "x"]),
     ])

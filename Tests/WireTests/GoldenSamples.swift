@@ -7,9 +7,14 @@ enum GoldenSamples {
   /// Their files are named after the version in their header: the last in which their payload grew.
   static let records: [(name: String, record: Record)] = [
     ("hello", record(.hello(Hello(scorerID: "scorer-1", minVersion: 1, maxVersion: 1)))),
-    ("welcome", record(.welcome(Welcome(gatewayID: "gateway-8203", version: 1)))),
-    ("beat", record(version: 2, .beat(beat))),
-    ("beat-of-gateway", record(version: 2, .beat(Beat()))),
+    (
+      "welcome",
+      record(
+        version: 3,
+        .welcome(Welcome(gatewayID: "gateway-8203", version: 3, instance: 0x1122_3344_5566_7788)))
+    ),
+    ("beat", record(version: 3, .beat(beat))),
+    ("beat-of-gateway", record(version: 3, .beat(Beat()))),
     ("goodbye", record(.goodbye)),
     ("match-request", record(.matchRequest(query))),
     ("match-request-least", record(.matchRequest(MatchQuery(jobID: "job-1")))),
@@ -37,8 +42,11 @@ enum GoldenSamples {
 
   /// What neighbours of an older version write, as this build reads it.
   static let olderRecords: [(name: String, record: Record)] = [
+    ("welcome", record(.welcome(Welcome(gatewayID: "gateway-8203", version: 1)))),
     ("beat", record(.beat(unauditedBeat))),
+    ("beat", record(version: 2, .beat(auditedBeat))),
     ("beat-of-gateway", record(.beat(Beat()))),
+    ("beat-of-gateway", record(version: 2, .beat(Beat()))),
   ]
 
   static let changes: [(name: String, changes: [Change])] = [
@@ -63,6 +71,14 @@ enum GoldenSamples {
   }
 
   private static var beat: Beat {
+    var beat = auditedBeat
+    beat.waiting = 7
+    beat.dropped = 300
+    beat.refused = 70_000
+    return beat
+  }
+
+  private static var auditedBeat: Beat {
     var beat = unauditedBeat
     beat.auditedAnswers = 10_000_000_000
     beat.auditDifferences = 2

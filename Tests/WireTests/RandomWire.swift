@@ -130,7 +130,9 @@ extension SplitMix64 {
     switch below(9) {
     case 0:
       return .hello(Hello(scorerID: text(upTo: 12), minVersion: UInt8(below(256)), maxVersion: 1))
-    case 1: return .welcome(Welcome(gatewayID: text(upTo: 12), version: UInt8(below(256))))
+    case 1:
+      return .welcome(
+        Welcome(gatewayID: text(upTo: 12), version: UInt8(below(256)), instance: next()))
     case 2:
       var beat = Beat()
       beat.isReady = chance(50)
@@ -146,6 +148,9 @@ extension SplitMix64 {
       }
       beat.auditedAnswers = next()
       beat.auditDifferences = next()
+      beat.waiting = uint32()
+      beat.dropped = next()
+      beat.refused = next()
       return .beat(beat)
     case 3: return .goodbye
     case 4: return .matchRequest(query())

@@ -37,10 +37,10 @@ struct RecordTests {
     #expect(bytes[6..<8].allSatisfy { $0 == 0 })
     #expect(Array(bytes[8..<16]) == [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11])
     #expect(Array(bytes[16..<20]) == [0xDD, 0xCC, 0xBB, 0xAA])
-    #expect(Array(bytes[20..<24]) == [4, 0, 0, 0])
+    #expect(Array(bytes[20..<24]) == [12, 0, 0, 0])
     #expect(Array(bytes[24..<32]) == [8, 7, 6, 5, 4, 3, 2, 1])
     #expect(Array(bytes[32..<40]) == [9, 0, 0, 0, 0, 0, 0, 0])
-    #expect(Array(bytes[40...]) == [1, 0, UInt8(ascii: "g"), 1])
+    #expect(Array(bytes[40...]) == [1, 0, UInt8(ascii: "g"), 1] + Array(repeating: 0, count: 8))
   }
 
   @Test("a newer neighbour's longer payload is read and the rest skipped", arguments: 0..<8)

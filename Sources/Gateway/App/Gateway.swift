@@ -24,6 +24,7 @@ struct Gateway: Sendable {
   let revocationStore: RedisRevocationStore
   let writer: ChangeWriter
   let scorers: ScorerClient
+  let announcer: GatewayAnnouncer
   let acknowledged: AcknowledgedChanges
   let connections: ConnectionTable
   let health: HealthMonitor

@@ -3,6 +3,8 @@ import Domain
 import GatewayHistory
 import Messaging
 import OnePort
+import Postgres
+import Redis
 import ScorerClient
 import Telemetry
 import Wire
@@ -127,6 +129,7 @@ struct GatewayMetrics: Sendable {
       registry.gauge(.webSockets).set(Double(connections.count))
       Self.show(scorers.snapshot(), in: registry)
       Self.show(scorers.counters(), in: registry)
+      registry.gauge(.dispatchWaiting).set(Double(scorers.waitingCount))
       Self.show(scorers.messagingCounters, in: registry)
       Self.show(writer.counters, in: registry)
       Self.show(history.counters, in: registry)
@@ -141,7 +144,10 @@ struct GatewayMetrics: Sendable {
     }
     set(.scorerUp) { $0.state == .silent || $0.state == .incompatible ? 0 : 1 }
     set(.scorerReady) { $0.isUsable ? 1 : 0 }
+    set(.scorerCircuitOpen) { $0.circuit == .closed ? 0 : 1 }
     set(.scorerInFlight) { Double($0.inFlight) }
+    set(.scorerWaiting) { Double($0.beat.waiting) }
+    set(.scorerAnswerRate) { $0.answersPerSecond }
     set(.scorerLag) { Double($0.beat.lagMilliseconds) / 1_000 }
     set(.scorerMinersOnline) { Double($0.beat.onlineMiners) }
     func setTotals(_ metric: Metric, _ value: (Beat) -> UInt64) {
@@ -151,6 +157,8 @@ struct GatewayMetrics: Sendable {
       }
     }
     setTotals(.scorerAnswers) { $0.answers }
+    setTotals(.scorerDropped) { $0.dropped }
+    setTotals(.scorerRefused) { $0.refused }
     setTotals(.scorerAuditedAnswers) { $0.auditedAnswers }
     setTotals(.scorerAuditDifferences) { $0.auditDifferences }
     guard let furthest = scorers.filter(\.isUsable).max(by: { $0.applied < $1.applied }) else {
@@ -165,13 +173,22 @@ struct GatewayMetrics: Sendable {
 
   private static func show(_ counters: DispatchCounters, in registry: PrometheusRegistry) {
     registry.counter(.matchRetries).set(total: Double(counters.moved + counters.retried))
+    registry.counter(.matchHedges, [("won", "true")]).set(total: Double(counters.hedgesWon))
+    registry.counter(.matchHedges, [("won", "false")]).set(
+      total: Double(max(0, counters.hedged - counters.hedgesWon)))
+    registry.counter(.dispatchExpired).set(total: Double(counters.expired))
+    registry.counter(.dispatchLate).set(total: Double(counters.late))
     registry.counter(.limitHits, [("limit", "scorer_queue")]).set(
       total: Double(counters.overloaded))
   }
 
   private static func show(_ counters: MessagingCounters, in registry: PrometheusRegistry) {
-    registry.counter(.scorerFramesMalformed).set(total: Double(counters.malformedFrames))
-    registry.counter(.scorerFramesUndelivered).set(total: Double(counters.undeliveredFrames))
+    for (fault, count) in [
+      ("malformed", counters.malformedFrames), ("oversize", counters.oversizeRecords),
+      ("undelivered", counters.undeliveredFrames),
+    ] {
+      registry.counter(.scorerFrameFaults, [("fault", fault)]).set(total: Double(count))
+    }
     for (reason, count) in [
       ("unknown_key", counters.refusedKeys), ("handshake", counters.refusedHandshakes),
     ] {
@@ -192,6 +209,18 @@ struct GatewayMetrics: Sendable {
 }
 
 extension GatewayMetrics {
+  /// The queues in front of the stores.
+  func observe(pool: PostgresPool, redis: RedisClient) {
+    registry.onRender { [registry] in
+      let statistics = pool.statistics
+      registry.gauge(.postgresWaiting).set(Double(statistics.waitingCount))
+      registry.counter(.limitHits, [("limit", "postgres_queue")]).set(
+        total: Double(statistics.refusedCount))
+      registry.counter(.limitHits, [("limit", "redis_queue")]).set(
+        total: Double(redis.refusedCount))
+    }
+  }
+
   private static func show(_ counters: MatchHistory.Counters, in registry: PrometheusRegistry) {
     registry.counter(.matchHistoryRows).set(total: Double(counters.written))
     registry.gauge(.matchHistoryWaiting).set(Double(counters.waiting))

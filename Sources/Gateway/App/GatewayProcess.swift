@@ -50,13 +50,13 @@ struct GatewayProcess {
       options: StaleStateSweeper.Options(
         graceMilliseconds: Int64(settings.common.statusTimeToLiveSeconds) * 1_000),
       now: { .now })
-    // Stopped in reverse: first the HTTP server, then what its requests need.
+    // Stopped in reverse: first the announcement, then the HTTP server, then what its requests need.
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
           gateway.history, sweeper, follower, gateway.scorers, gateway.health, gateway.watch,
-          server(gateway),
+          ServedWhenReady(scorers: gateway.scorers, server: server(gateway)), gateway.announcer,
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
@@ -84,8 +84,13 @@ struct GatewayProcess {
       store: PostgresMatchStore(pool: pool), options: keeping, now: { .now }, logger: logger)
     metrics.observe(
       scorers: scorers, writer: writer, connections: connections, history: history)
+    metrics.observe(pool: pool, redis: redis)
+    let announcer = GatewayAnnouncer(
+      settings: settings, store: RedisGatewayStore(client: redis, keys: keys), scorers: scorers,
+      logger: logger)
     let health = HealthMonitor(
-      pool: pool, writer: writer, scorers: scorers, settings: settings, logger: logger)
+      pool: pool, writer: writer, scorers: scorers, announcer: announcer, settings: settings,
+      logger: logger)
     let overview = PostgresOverview(pool: pool)
     return Gateway(
       settings: settings, logger: logger,
@@ -98,7 +103,7 @@ struct GatewayProcess {
       liveStatus: liveStatus,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
-      writer: writer, scorers: scorers, acknowledged: AcknowledgedChanges(),
+      writer: writer, scorers: scorers, announcer: announcer, acknowledged: AcknowledgedChanges(),
       connections: connections, health: health, metrics: metrics, overview: overview,
       watch: PoolWatch(
         gatewayID: settings.gatewayID, scorers: scorers, connections: connections,
@@ -163,6 +168,7 @@ struct GatewayProcess {
     configuration.options.curve = curve
     configuration.limits.inFlightLimit = settings.inFlightLimit
     configuration.limits.queueLimit = settings.queueLimit
+    configuration.limits.hedgeMicroseconds = Int64(settings.hedgeMilliseconds) * 1_000
     return configuration
   }
 }

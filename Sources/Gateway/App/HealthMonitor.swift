@@ -22,21 +22,23 @@ final class HealthMonitor: Service {
   private let pool: PostgresPool
   private let writer: ChangeWriter
   private let scorers: ScorerClient
+  private let announcer: GatewayAnnouncer
   private let settings: GatewaySettings
   private let logger: Logger
   private let state = Mutex(Stores())
   private let currentPacing: Mutex<HeartbeatPacing>
 
   init(
-    pool: PostgresPool, writer: ChangeWriter, scorers: ScorerClient, settings: GatewaySettings,
-    logger: Logger
+    pool: PostgresPool, writer: ChangeWriter, scorers: ScorerClient, announcer: GatewayAnnouncer,
+    settings: GatewaySettings, logger: Logger
   ) {
     self.pool = pool
     self.writer = writer
     self.scorers = scorers
+    self.announcer = announcer
     self.settings = settings
     self.logger = logger
-    currentPacing = Mutex(Self.pacing(settings, onlineMiners: 0))
+    currentPacing = Mutex(Self.pacing(settings, onlineMiners: 0, gateways: 1))
   }
 
   var stores: Stores { state.withLock { $0 } }
@@ -72,7 +74,9 @@ final class HealthMonitor: Service {
         }
         group.addTask {
           await self.nowAndThen {
-            let pacing = Self.pacing(self.settings, onlineMiners: self.onlineMiners ?? 0)
+            let pacing = Self.pacing(
+              self.settings, onlineMiners: self.onlineMiners ?? 0,
+              gateways: self.announcer.gateways.count)
             self.currentPacing.withLock { $0 = pacing }
           }
         }
@@ -87,10 +91,12 @@ final class HealthMonitor: Service {
     }
   }
 
-  /// The rate is each gateway's own; how many share the fleet isn't known here, so each paces for all of it.
-  private static func pacing(_ settings: GatewaySettings, onlineMiners: Int) -> HeartbeatPacing {
+  /// The rate is each gateway's own, and those that announce themselves share the fleet.
+  private static func pacing(
+    _ settings: GatewaySettings, onlineMiners: Int, gateways: Int
+  ) -> HeartbeatPacing {
     HeartbeatPacing(
-      leaseSeconds: settings.common.leaseSeconds, onlineMiners: onlineMiners, gateways: 1,
+      leaseSeconds: settings.common.leaseSeconds, onlineMiners: onlineMiners, gateways: gateways,
       heartbeatsPerSecond: settings.heartbeatsPerSecond)
   }
 

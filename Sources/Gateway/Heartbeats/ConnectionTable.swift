@@ -14,6 +14,16 @@ final class ConnectionTable: Sendable {
   }
 
   private let connections = Mutex<[MinerID: Connection]>([:])
+  private let countAtFarewell = Mutex<Int?>(nil)
+
+  /// How many there were when the first was told that the gateway goes away.
+  var farewellCount: Int {
+    let now = count
+    return countAtFarewell.withLock { first in
+      first = first ?? now
+      return first ?? now
+    }
+  }
 
   var count: Int { connections.withLock { $0.count } }
 

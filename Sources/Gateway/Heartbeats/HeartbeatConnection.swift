@@ -11,7 +11,6 @@ import OnePort
 final class HeartbeatConnection: WebSocketSessionDelegate {
   /// Bad frames in a row that end it.
   private static let badFrameLimit = 10
-  private static let farewellSpreadMilliseconds = 15_000
 
   private let gateway: Gateway
   private let session: Session
@@ -65,7 +64,10 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
   }
 
   func sessionShouldQuiesce(_ webSocket: WebSocketSession) {
-    let pause = Int.random(in: 0...Self.farewellSpreadMilliseconds)
+    let spread = Farewell.spreadMilliseconds(
+      connections: gateway.connections.farewellCount,
+      leaseMilliseconds: Int(gateway.health.pacing.leaseMilliseconds))
+    let pause = Int.random(in: 0...spread)
     webSocket.sendText(ByteBuffer(bytes: HeartbeatFrame.goingAway(retryAfterMilliseconds: pause)))
     webSocket.close(.goingAway, reason: "the gateway is going away")
   }

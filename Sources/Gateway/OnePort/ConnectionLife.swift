@@ -33,6 +33,9 @@ final class ConnectionLife {
     }
   }
 
+  /// The connection is to be closed behind the answer that is written now.
+  var isLastAnswer: Bool { endsAfterAnswers && unansweredCount <= 1 }
+
   /// Takes note that an answer's end is being written.
   /// - Returns: true when the connection is to be closed behind it.
   func answerEnds() -> Bool {

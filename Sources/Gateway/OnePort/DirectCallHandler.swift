@@ -151,8 +151,12 @@ final class DirectCallHandler: ChannelDuplexHandler {
   // MARK: Out
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard case .end = Self.unwrapOutboundIn(data) else {
-      return context.write(data, promise: promise)
+    switch Self.unwrapOutboundIn(data) {
+    case .head(var head) where life.isLastAnswer && head.status.code >= 200:
+      head.headers.replaceOrAdd(name: "Connection", value: "close")
+      return context.write(Self.wrapOutboundOut(.head(head)), promise: promise)
+    case .head, .body: return context.write(data, promise: promise)
+    case .end: break
     }
     ordinaryCount = max(0, ordinaryCount - 1)
     if life.answerEnds() {
@@ -168,11 +172,13 @@ final class DirectCallHandler: ChannelDuplexHandler {
     answers.fill(number, with: response)
     var isLast = false
     var hasWritten = false
-    while let next = answers.popFirst() {
+    while var next = answers.popFirst() {
+      isLast = life.isLastAnswer
+      if isLast { next.headers.replaceOrAdd(name: "Connection", value: "close") }
       let bytes = next.bytes(allocator: context.channel.allocator)
       encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
       hasWritten = true
-      isLast = life.answerEnds()
+      _ = life.answerEnds()
     }
     guard hasWritten else { return }
     context.flush()

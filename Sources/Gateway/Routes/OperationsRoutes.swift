@@ -19,14 +19,15 @@ struct OperationsRoutes {
 
   @Sendable private func health(_: Request, _: GatewayContext) async throws -> Response {
     let stores = gateway.health.stores
-    let scorers = gateway.health.usableScorers
+    let scorers = gateway.scorers.snapshot()
+    let usableCount = scorers.count { $0.isUsable }
     let online = gateway.health.onlineMiners
     var json = JSONWriter()
     json.object { json in
       json.field("status", gateway.health.status)
       json.field("db", stores.databaseError == nil)
       json.field("redis", stores.redisError == nil)
-      json.field("scorers", scorers.count)
+      json.field("scorers", usableCount)
       json.field("miners_online", value: online.map { .number(String($0)) } ?? .null)
       json.field("online_miners", value: online.map { .number(String($0)) } ?? .null)
       json.field("avg_latency_ms", gateway.health.avgLatencyMilliseconds)
@@ -34,8 +35,11 @@ struct OperationsRoutes {
       json.field("redis_error", stores.redisError)
       json.field("miners_error", online == nil ? "no scorer is usable" : nil)
       json.field("version", Version.current)
+      json.field("gateway", gateway.settings.gatewayID)
+      json.field("gateways", gateway.announcer.gateways)
+      ScorerList.write(scorers, to: &json, as: "scorer_list")
     }
-    return .json(json.bytes, status: scorers.isEmpty ? .serviceUnavailable : .ok)
+    return .json(json.bytes, status: usableCount == 0 ? .serviceUnavailable : .ok)
   }
 
   @Sendable private func live(_: Request, _: GatewayContext) async throws -> Response {

@@ -18,6 +18,8 @@ final class DispatchView: Sendable {
     var scorers: [ScorerSnapshot] = []
     var counters = DispatchCounters()
     var waitingCount = 0
+    /// Refused before the router's thread even saw them.
+    var unseenCount = 0
     var boundEndpoint: String?
   }
 
@@ -35,9 +37,10 @@ struct DispatchHandler: RouterHandler {
   private let view: DispatchView
   private let logger: Logger
 
-  init(gatewayID: String, limits: DispatchLimits, view: DispatchView, logger: Logger) {
+  init(configuration: ScorerClient.Configuration, view: DispatchView, logger: Logger) {
     state = DispatchState(
-      gatewayID: gatewayID, limits: limits, firstRequestID: .random(in: 1...UInt64.max),
+      gatewayID: configuration.gatewayID, instance: configuration.instance,
+      limits: configuration.limits, firstRequestID: .random(in: 1...UInt64.max),
       now: MonotonicClock.microseconds())
     self.view = view
     self.logger = logger
@@ -144,6 +147,9 @@ extension Logger {
     case .unreachable(let id, let moved): lost("scorer unreachable", id, moved)
     case .draining(let id, let moved):
       info("scorer draining", metadata: ["scorer": "\(id)", "moved": "\(moved)"])
+    case .circuitOpened(let id):
+      warning("scorer errs; asked only as a last resort", metadata: ["scorer": "\(id)"])
+    case .circuitClosed(let id): info("scorer answers again", metadata: ["scorer": "\(id)"])
     case .returned(let id): info("scorer returned", metadata: ["scorer": "\(id)"])
     case .left(let id): info("scorer left", metadata: ["scorer": "\(id)"])
     }

@@ -13,12 +13,21 @@ struct DispatchScorer {
   var isReady = false
   /// Its queue was full; it gets nothing until its next word.
   var isCongested = false
+  var circuit = ScorerCircuit()
   var beat = Beat()
+  var rate = AnswerRate()
   var applied = StreamID.zero
   var lastHeard: Int64
-  var inFlight = 0
+  var matchesInFlight = 0
+  var feedbackInFlight = 0
+  var faultCount = 0
 
   var isUsable: Bool { phase == .active && isReady && !isCongested }
+  var inFlight: Int { matchesInFlight + feedbackInFlight }
+
+  mutating func countInFlight(_ difference: Int, isFeedback: Bool) {
+    if isFeedback { feedbackInFlight += difference } else { matchesInFlight += difference }
+  }
 
   var snapshot: ScorerSnapshot {
     let state: ScorerSnapshot.State =
@@ -28,17 +37,26 @@ struct DispatchScorer {
       case .draining: .draining
       case .incompatible: .incompatible
       }
+    let circuit: ScorerSnapshot.Circuit =
+      switch circuit.phase {
+      case .closed: .closed
+      case .open: .open
+      case .trying: .halfOpen
+      }
     return ScorerSnapshot(
-      scorerID: id, state: state, version: version, inFlight: inFlight, applied: applied,
-      beat: beat)
+      scorerID: id, state: state, circuit: circuit, version: version, inFlight: inFlight,
+      answersPerSecond: rate.perSecond, faults: faultCount, applied: applied, beat: beat)
   }
 }
 
 /// The scorers in numbered places that stay theirs, and who of them gets the next request.
 struct DispatchScorers {
+  /// The better ones come first; within one, the number in flight decides.
+  private enum Standing: Int { case good, lagging, erring }
+
   private struct Usable {
     var place: Int
-    var isLagging: Bool
+    var standing: Standing
   }
 
   private(set) var all: [DispatchScorer?] = []
@@ -55,12 +73,15 @@ struct DispatchScorers {
 
   var count: Int { places.count }
   var occupiedPlaces: [Int] { all.indices.filter { all[$0] != nil } }
+  /// Usable, but with an open circuit. Nearly always empty.
+  private(set) var erringPlaces: [Int] = []
 
   func place(of peer: PeerIdentity) -> Int? { places[peer] }
   func place(ofScorer id: String) -> Int? { all.firstIndex { $0?.id == id } }
 
   subscript(place: Int) -> DispatchScorer {
-    get { all[place]! }
+    // Read in place: a copy of a scorer retains all its texts.
+    _read { yield all[place]! }
     _modify { yield &all[place]! }
   }
 
@@ -82,21 +103,34 @@ struct DispatchScorers {
   mutating func refreshUsable() {
     usable = all.indices.compactMap { place in
       guard let scorer = all[place], scorer.isUsable else { return nil }
-      return Usable(place: place, isLagging: scorer.beat.lagMilliseconds > lagLimitMilliseconds)
+      return Usable(place: place, standing: standing(of: scorer))
     }
+    erringPlaces = usable.filter { $0.standing == .erring }.map(\.place)
   }
 
-  /// The usable scorer with the fewest in flight and room for one more; those that lag behind the
-  /// change stream come last; of equals each in turn.
-  mutating func choose(avoiding avoided: Int? = nil) -> Int? {
+  private func standing(of scorer: DispatchScorer) -> Standing {
+    if !scorer.circuit.isClosed { return .erring }
+    return scorer.beat.lagMilliseconds > lagLimitMilliseconds ? .lagging : .good
+  }
+
+  /// The usable scorer with the fewest in flight and room for one more. Those that lag behind the
+  /// change stream come after all others, those that err last; of equals each in turn.
+  ///
+  /// - Parameter onlyGood: none rather than one that lags or errs.
+  mutating func choose(
+    forFeedback isFeedback: Bool, avoiding avoided: Int? = nil, onlyGood: Bool = false
+  ) -> Int? {
     var best: Int?
     var bestLoad = Int.max
     rotation &+= 1
     for step in usable.indices {
       let candidate = usable[(rotation &+ step) % usable.count]
-      let inFlight = all[candidate.place]!.inFlight
-      if inFlight >= inFlightLimit || candidate.place == avoided { continue }
-      let load = candidate.isLagging ? inFlight + inFlightLimit : inFlight
+      if candidate.place == avoided || (onlyGood && candidate.standing != .good) { continue }
+      let matches = self[candidate.place].matchesInFlight
+      let feedback = self[candidate.place].feedbackInFlight
+      // Each kind has room of its own, so that a flood of matches holds up no feedback.
+      if (isFeedback ? feedback : matches) >= inFlightLimit { continue }
+      let load = matches + feedback + candidate.standing.rawValue * 2 * inFlightLimit
       if load < bestLoad {
         best = candidate.place
         bestLoad = load

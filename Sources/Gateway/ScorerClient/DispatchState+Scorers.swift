@@ -96,7 +96,7 @@ extension DispatchState {
     }
     if let former, former != known { replace(former, now: now) }
     actions.append(.report(.joined(scorerID: scorer.id, version: version)))
-    let welcome = Welcome(gatewayID: gatewayID, version: version)
+    let welcome = Welcome(gatewayID: gatewayID, version: version, instance: instance)
     actions.append(.send(Record(version: version, message: .welcome(welcome)), to: peer))
     dispatchWaiting(now: now)
   }
@@ -141,21 +141,28 @@ extension DispatchState {
   private mutating func beaten(_ place: Int, _ beat: Beat, applied: StreamID, now: Int64) {
     isChanged = true
     scorers[place].beat = beat
+    scorers[place].rate.note(beat.answers, now: now)
     scorers[place].isReady = beat.isReady
     scorers[place].applied = max(scorers[place].applied, applied)
     scorers.refreshUsable()
     dispatchWaiting(now: now)
   }
 
-  /// It answers what it has, but what crossed its goodbye on the way it may never read. So others
-  /// are asked too, and the first answer counts; with nobody else there, it stays its own.
+  /// It answers what it has. Told that nothing more comes, it knows when it has read all of that. Older
+  /// ones (before version 3) may never read what crossed their goodbye on the way: so others are asked
+  /// too, and the first answer counts; with nobody else there, it stays its own.
   private mutating func leaving(_ place: Int, now: Int64) {
     guard scorers[place].phase != .draining else { return }
     scorers[place].phase = .draining
     scorers.refreshUsable()
     isChanged = true
-    let hasOther = scorers.choose(avoiding: place) != nil
-    let moved = hasOther ? moveAll(from: place, now: now) : 0
+    var moved = 0
+    if scorers[place].version >= 3 {
+      let record = Record(version: scorers[place].version, message: .goodbye)
+      actions.append(.send(record, to: scorers[place].peer))
+    } else if scorers.choose(forFeedback: false, avoiding: place) != nil {
+      moved = moveAll(from: place, now: now)
+    }
     actions.append(.report(.draining(scorerID: scorers[place].id, moved: moved)))
   }
 

@@ -11,10 +11,13 @@ package struct DispatchState<Token> {
     var request: DispatchRequest<Token>
     /// nil while it waits.
     var place: Int?
+    /// Who was asked too, and hasn't answered either.
+    var copyPlace: Int?
     /// Where it may not go: the scorer that gave it up.
     var avoidedPlace: Int?
     var retriesLeft: Int
-    var wasSent = false
+    /// When it was sent last; nil: never.
+    var sentAt: Int64?
     var isFeedback: Bool
 
     var isWaiting: Bool { place == nil }
@@ -22,6 +25,8 @@ package struct DispatchState<Token> {
 
   let limits: DispatchLimits
   let gatewayID: String
+  /// Drawn at this gateway's start; 0 where nobody asks.
+  let instance: UInt64
   let speaks: ClosedRange<UInt8>
   var scorers: DispatchScorers
   var actions: [DispatchAction<Token>] = []
@@ -29,9 +34,10 @@ package struct DispatchState<Token> {
   /// Something that `snapshot` shows has changed since `markShown`.
   package internal(set) var isChanged = true
 
-  private var pending: [UInt64: Pending] = [:]
+  var pending: [UInt64: Pending] = [:]
   private var waiting = WaitingRequests()
   private var wheel: DeadlineWheel
+  var hedging: DispatchHedging?
   private var lastRequestID: UInt64
   private var nextBeat: Int64
   private var isStopping = false
@@ -41,22 +47,28 @@ package struct DispatchState<Token> {
   ///   - firstRequestID: random in production, so that an answer to a question that this gateway's
   ///     last run asked is nobody's.
   package init(
-    gatewayID: String, limits: DispatchLimits = DispatchLimits(),
+    gatewayID: String, instance: UInt64 = 0, limits: DispatchLimits = DispatchLimits(),
     speaks: ClosedRange<UInt8> = Record.spokenVersions.lowerBound...Record.currentVersion,
     firstRequestID: UInt64, now: Int64
   ) {
     self.gatewayID = gatewayID
+    self.instance = instance
     self.limits = limits
     self.speaks = speaks
     scorers = DispatchScorers(limits: limits)
     wheel = DeadlineWheel(now: now)
+    if limits.hedgeMicroseconds > 0 { hedging = DispatchHedging(limits: limits, now: now) }
     lastRequestID = firstRequestID
     nextBeat = now
   }
 
   package var pendingCount: Int { pending.count }
+  /// Requests that two scorers are asked for.
+  var copyCount: Int { pending.values.count { $0.copyPlace != nil } }
   package var waitingCount: Int { waiting.count }
-  package var nextTickMicroseconds: Int64 { min(nextBeat, wheel.nextMicroseconds) }
+  package var nextTickMicroseconds: Int64 {
+    min(nextBeat, wheel.nextMicroseconds, hedging?.nextMicroseconds ?? .max)
+  }
   package var snapshot: [ScorerSnapshot] { scorers.all.compactMap { $0?.snapshot } }
 
   package mutating func markShown() { isChanged = false }
@@ -72,18 +84,20 @@ package struct DispatchState<Token> {
     counters.accepted += 1
     if isStopping { return finish(request.token, .failure(.noScorer)) }
     if request.deadline <= now { return finish(request.token, .failure(.deadline)) }
-    let place = waiting.count == 0 ? scorers.choose() : nil
-    if place == nil && waiting.count >= limits.queueLimit {
+    let isFeedback = if case .feedbackRequest = request.message { true } else { false }
+    let waitingCount = waiting.count(ofFeedback: isFeedback)
+    let place = waitingCount == 0 ? scorers.choose(forFeedback: isFeedback) : nil
+    if place == nil && waitingCount >= limits.queueLimit {
       return finish(request.token, .failure(.overloaded))
     }
     lastRequestID &+= 1
     if lastRequestID == 0 { lastRequestID = 1 }
-    let isFeedback = if case .feedbackRequest = request.message { true } else { false }
     let entry = Pending(
       request: request, retriesLeft: limits.retryLimit, isFeedback: isFeedback)
     wheel.insert(lastRequestID, deadline: request.deadline)
     if let place {
       send(lastRequestID, entry, to: place, now: now)
+      if !isFeedback { tryErring(lastRequestID, now: now) }
     } else {
       wait(lastRequestID, entry)
       dispatchWaiting(now: now)
@@ -94,12 +108,14 @@ package struct DispatchState<Token> {
   mutating func answered(_ record: Record, by place: Int, now: Int64) {
     guard let entry = pending[record.requestID] else {
       counters.late += 1
-      return
+      return succeeded(place)
     }
     let reply = DispatchReply(
       message: record.message, streamID: record.streamID, scorerID: scorers[place].id)
     let fits =
       if case .feedbackReply = record.message { entry.isFeedback } else { !entry.isFeedback }
+    if fits { succeeded(place) } else { erred(place, now: now) }
+    if entry.copyPlace == place { counters.hedgesWon += 1 }
     remove(record.requestID, entry)
     finish(entry.request.token, fits ? .success(reply) : .failure(.faulty))
     dispatchWaiting(now: now)
@@ -107,18 +123,23 @@ package struct DispatchState<Token> {
 
   /// The scorer at `place` can't or won't.
   mutating func refused(_ requestID: UInt64, _ code: Failure.Code, by place: Int, now: Int64) {
-    guard let entry = pending[requestID], entry.place == place else {
+    guard let entry = pending[requestID], entry.place == place || entry.copyPlace == place else {
       counters.late += 1
       return
     }
+    if entry.isFault(code) { erred(place, now: now) }
     if code == .notReady && scorers[place].isReady {
       // Until its next beat says otherwise.
       scorers[place].isReady = false
       scorers.refreshUsable()
     }
-    let isTemporary = code == .notReady || code == .overloaded
-    let hasOther = code == .notReady || scorers.choose(avoiding: place) != nil
-    if isTemporary && entry.retriesLeft > 0 && hasOther && !isStopping {
+    let hasOther =
+      code == .notReady
+      || scorers.choose(forFeedback: entry.isFeedback, avoiding: place) != nil
+    if entry.copyPlace != nil {
+      // The other one that was asked may still answer.
+      move(requestID, avoiding: place, isRetry: true, now: now)
+    } else if entry.mayBeAskedElsewhere(after: code) && entry.retriesLeft > 0 && hasOther {
       counters.retried += 1
       move(requestID, avoiding: place, isRetry: true, now: now)
     } else {
@@ -139,7 +160,7 @@ package struct DispatchState<Token> {
 
   /// Hands `requestIDs`, as far as the scorer at `place` holds them, to others.
   mutating func moveSome(_ requestIDs: [UInt64], from place: Int, now: Int64) {
-    for id in requestIDs where pending[id]?.place == place {
+    for id in requestIDs where pending[id]?.place == place || pending[id]?.copyPlace == place {
       move(id, avoiding: place, isRetry: false, now: now)
       counters.moved += 1
     }
@@ -147,12 +168,21 @@ package struct DispatchState<Token> {
 
   /// Gives what waits to scorers that have room.
   mutating func dispatchWaiting(now: Int64) {
-    while waiting.count > 0, let place = scorers.choose() {
-      guard let id = waiting.popFirst(where: { [pending] in pending[$0]?.isWaiting ?? false }),
-        let entry = pending[id]
-      else { return }
+    dispatchWaiting(feedback: true, now: now)
+    dispatchWaiting(feedback: false, now: now)
+  }
+
+  private mutating func dispatchWaiting(feedback isFeedback: Bool, now: Int64) {
+    while waiting.count(ofFeedback: isFeedback) > 0,
+      let place = scorers.choose(forFeedback: isFeedback)
+    {
+      let next = waiting.popFirst(
+        ofFeedback: isFeedback, where: { [pending] in pending[$0]?.isWaiting ?? false })
+      guard let id = next, let entry = pending[id] else { return }
       // Better a scorer that gave it up before than none.
-      let other = entry.avoidedPlace == place ? scorers.choose(avoiding: place) : nil
+      let other =
+        entry.avoidedPlace == place
+        ? scorers.choose(forFeedback: isFeedback, avoiding: place) : nil
       send(id, entry, to: other ?? place, now: now)
     }
   }
@@ -162,12 +192,15 @@ package struct DispatchState<Token> {
     for id in wheel.expire(now: now, isWanted: { [pending] in pending[$0] != nil }) {
       guard let entry = pending[id] else { continue }
       counters.expired += 1
+      blameOverdue(entry, now: now)
       remove(id, entry)
-      finish(entry.request.token, .failure(entry.wasSent ? .deadline : .noScorer))
+      finish(entry.request.token, .failure(entry.sentAt != nil ? .deadline : .noScorer))
     }
+    hedgeSlow(now: now)
     if nextBeat <= now {
       nextBeat = now + limits.beatMicroseconds
       checkSilence(now: now)
+      for place in scorers.erringPlaces { scorers[place].circuit.tick(now: now) }
       beat()
       isChanged = true
     }
@@ -187,16 +220,25 @@ package struct DispatchState<Token> {
   }
 
   func requests(at place: Int) -> [UInt64] {
-    pending.filter { $0.value.place == place }.keys.sorted()
+    pending.filter { $0.value.place == place || $0.value.copyPlace == place }.keys.sorted()
   }
 
   private mutating func move(_ id: UInt64, avoiding place: Int, isRetry: Bool, now: Int64) {
     guard var entry = pending[id] else { return }
-    scorers[place].inFlight -= 1
+    scorers[place].countInFlight(-1, isFeedback: entry.isFeedback)
+    if let copyPlace = entry.copyPlace {
+      // Whoever else was asked has it alone now.
+      entry.place = copyPlace == place ? entry.place : copyPlace
+      entry.copyPlace = nil
+      pending[id] = entry
+      return
+    }
     entry.place = nil
     entry.avoidedPlace = place
     if isRetry { entry.retriesLeft -= 1 }
-    if waiting.count == 0, let other = scorers.choose(avoiding: place) {
+    if waiting.count(ofFeedback: entry.isFeedback) == 0,
+      let other = scorers.choose(forFeedback: entry.isFeedback, avoiding: place)
+    {
       send(id, entry, to: other, now: now)
     } else {
       wait(id, entry)
@@ -211,20 +253,29 @@ package struct DispatchState<Token> {
   private mutating func send(_ id: UInt64, _ entry: Pending, to place: Int, now: Int64) {
     var entry = entry
     entry.place = place
-    entry.wasSent = true
-    scorers[place].inFlight += 1
+    entry.sentAt = now
+    pending[id] = entry
+    sendRecord(id, entry, to: place, now: now)
+    if !entry.isFeedback { hedging?.watch(id, sentAt: now) }
+  }
+
+  /// The scorer at `place` has one more in flight.
+  mutating func sendRecord(_ id: UInt64, _ entry: Pending, to place: Int, now: Int64) {
+    scorers[place].countInFlight(1, isFeedback: entry.isFeedback)
     let left = UInt32(clamping: max(1, entry.request.deadline - now))
     let record = Record(
       version: scorers[place].version, requestID: id, budgetMicroseconds: left,
       streamID: entry.request.required, message: entry.request.message)
-    pending[id] = entry
     actions.append(.send(record, to: scorers[place].peer))
   }
 
   private mutating func remove(_ id: UInt64, _ entry: Pending) {
     pending[id] = nil
+    if let copyPlace = entry.copyPlace {
+      scorers[copyPlace].countInFlight(-1, isFeedback: entry.isFeedback)
+    }
     if let place = entry.place {
-      scorers[place].inFlight -= 1
+      scorers[place].countInFlight(-1, isFeedback: entry.isFeedback)
     } else {
       waiting.removeOne(isFeedback: entry.isFeedback) { [pending] in
         pending[$0]?.isWaiting ?? false

@@ -63,6 +63,8 @@ package enum DispatchEvent: Equatable, Sendable {
   case silent(scorerID: String, moved: Int)
   case unreachable(scorerID: String, moved: Int)
   case draining(scorerID: String, moved: Int)
+  case circuitOpened(scorerID: String)
+  case circuitClosed(scorerID: String)
   case returned(scorerID: String)
   case left(scorerID: String)
 }
@@ -75,10 +77,16 @@ package struct DispatchLimits: Equatable, Sendable {
   package var forgetMicroseconds: Int64 = 60_000_000
   /// A scorer further behind the change stream is used only when the others are full.
   package var lagMilliseconds: UInt32 = 2_000
-  /// Requests that one scorer holds at a time.
+  /// Requests that one scorer holds at a time: so many matches, and so much feedback.
   package var inFlightLimit = 2_048
-  /// Requests that wait for a scorer to have room.
+  /// Requests that wait for a scorer to have room: so many matches, and so much feedback.
   package var queueLimit = 8_192
+  /// A request that ran out of time is its scorer's fault when that one had it for so long.
+  package var overdueMicroseconds: Int64 = 500_000
+  /// A match without an answer for so long is asked of a second scorer too; 0: never.
+  package var hedgeMicroseconds: Int64 = 0
+  /// The most that hedging adds to the matches asked.
+  package var hedgeShare = 0.05
   package var scorerLimit = 1_024
   /// How often a request goes to another scorer after one said that it can't.
   package var retryLimit = 1
@@ -100,6 +108,9 @@ package struct DispatchCounters: Equatable, Sendable {
   package var moved = 0
   /// Sent again because a scorer said that it can't.
   package var retried = 0
+  /// Asked of a second scorer because the first took long, and those that the second answered first.
+  package var hedged = 0
+  package var hedgesWon = 0
   /// Answers to what was answered, failed or unknown.
   package var late = 0
   /// Messages of connections that never greeted.
@@ -114,10 +125,21 @@ package struct ScorerSnapshot: Equatable, Sendable {
     case starting, ready, silent, draining, incompatible
   }
 
+  /// Whether it errs, and is asked only when nobody better is there.
+  package enum Circuit: String, Equatable, Sendable {
+    case closed, open
+    case halfOpen = "half_open"
+  }
+
   package var scorerID: String
   package var state: State
+  package var circuit: Circuit
   package var version: UInt8
   package var inFlight: Int
+  /// To all gateways together, in the last second or so.
+  package var answersPerSecond: Double
+  /// Requests to which it gave no answer or a useless one, since it greeted.
+  package var faults: Int
   package var applied: StreamID
   /// Its last beat, empty before the first: lag, answers, miners, regions.
   package var beat: Beat

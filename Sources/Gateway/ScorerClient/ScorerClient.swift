@@ -12,8 +12,10 @@ package final class ScorerClient: Service, Sendable {
   package struct Configuration: Sendable {
     /// Where scorers connect: `tcp://address:port` (`*` for any port) or `ipc:///path`.
     package var endpoint: String
-    /// What scorers know this gateway by; new with each start.
+    /// What scorers know this gateway by.
     package var gatewayID: String
+    /// New with each start, and never 0.
+    package var instance = UInt64.random(in: 1 ... .max)
     package var limits = DispatchLimits()
     package var options = ZMQOptions()
 
@@ -69,9 +71,7 @@ package final class ScorerClient: Service, Sendable {
         }
       },
       makeHandler: {
-        DispatchHandler(
-          gatewayID: configuration.gatewayID, limits: configuration.limits, view: view,
-          logger: logger)
+        DispatchHandler(configuration: configuration, view: view, logger: logger)
       })
   }
 
@@ -106,6 +106,7 @@ package final class ScorerClient: Service, Sendable {
             token: .inbox(inbox, call: call.call)))
       })
     guard takenCount < calls.count else { return }
+    view.content.withLock { $0.unseenCount += calls.count - takenCount }
     let error = outcome == .closed ? DispatchError.noScorer : .overloaded
     inbox.deliver(
       calls[takenCount...].map { MatchDelivery(call: $0.call, outcome: .failure(error)) })
@@ -128,10 +129,20 @@ package final class ScorerClient: Service, Sendable {
   package func snapshot() -> [ScorerSnapshot] { view.content.withLock { $0.scorers } }
 
   /// Totals since the start, a tenth of a second old at most.
-  package func counters() -> DispatchCounters { view.content.withLock { $0.counters } }
+  package func counters() -> DispatchCounters {
+    view.content.withLock { content in
+      var counters = content.counters
+      counters.overloaded += content.unseenCount
+      counters.failed += content.unseenCount
+      return counters
+    }
+  }
 
   /// Requests that wait for a scorer with room, a tenth of a second ago.
   package var waitingCount: Int { view.content.withLock { $0.waitingCount } }
+
+  /// By which scorers tell this start of the gateway from others.
+  package var instance: UInt64 { configuration.instance }
 
   /// What went wrong on the socket.
   package var messagingCounters: MessagingCounters { messaging }
@@ -147,9 +158,13 @@ package final class ScorerClient: Service, Sendable {
       let request = DispatchRequest(
         message: message, deadline: deadline, required: after,
         token: DispatchWaiter.task(continuation))
-      switch mailbox.post(.ask(request)) {
+      // Feedback isn't held up by a flood of matches; its number is bounded further on.
+      let isFeedback = if case .feedbackRequest = message { true } else { false }
+      switch mailbox.post(.ask(request), isUrgent: isFeedback) {
       case .posted: break
-      case .full: continuation.resume(returning: .failure(.overloaded))
+      case .full:
+        view.content.withLock { $0.unseenCount += 1 }
+        continuation.resume(returning: .failure(.overloaded))
       case .closed: continuation.resume(returning: .failure(.noScorer))
       }
     }

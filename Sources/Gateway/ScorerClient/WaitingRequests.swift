@@ -1,28 +1,27 @@
-/// Ids of requests that wait for a scorer: feedback first, each kind in the order it came.
+/// Ids of requests that wait for a scorer, each kind in a queue of its own, in the order they came.
 ///
 /// A request that fails while it waits is only counted out; its id is skipped later.
 struct WaitingRequests {
   private var feedback = LazyQueue()
   private var matches = LazyQueue()
-  private(set) var count = 0
+
+  var count: Int { feedback.count + matches.count }
+
+  func count(ofFeedback isFeedback: Bool) -> Int { isFeedback ? feedback.count : matches.count }
 
   mutating func append(_ id: UInt64, isFeedback: Bool) {
     if isFeedback { feedback.append(id) } else { matches.append(id) }
-    count += 1
   }
 
   /// The next id for which `isWaiting` holds.
-  mutating func popFirst(where isWaiting: (UInt64) -> Bool) -> UInt64? {
-    guard let id = feedback.popFirst(where: isWaiting) ?? matches.popFirst(where: isWaiting)
-    else { return nil }
-    count -= 1
-    return id
+  mutating func popFirst(ofFeedback isFeedback: Bool, where isWaiting: (UInt64) -> Bool) -> UInt64?
+  {
+    isFeedback ? feedback.popFirst(where: isWaiting) : matches.popFirst(where: isWaiting)
   }
 
   /// One of the waiting failed. `isWaiting` tells which are left, for when the skipped ones pile
   /// up.
   mutating func removeOne(isFeedback: Bool, where isWaiting: (UInt64) -> Bool) {
-    count -= 1
     if isFeedback {
       feedback.skipOne(where: isWaiting)
     } else {
@@ -35,6 +34,8 @@ private struct LazyQueue {
   private var ids: [UInt64] = []
   private var head = 0
   private var skippedCount = 0
+
+  var count: Int { ids.count - head - skippedCount }
 
   mutating func append(_ id: UInt64) { ids.append(id) }
 

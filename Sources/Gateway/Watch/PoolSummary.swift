@@ -53,7 +53,7 @@ struct PoolSummary {
       json.field("match_p50_ms", point.latency50Milliseconds.map(Self.rounded))
       json.field("match_p99_ms", point.latency99Milliseconds.map(Self.rounded))
       writeRejections(to: &json)
-      writeScorers(to: &json)
+      ScorerList.write(scorers, to: &json, as: "scorers")
       writeSurvey(to: &json)
     }
     return json.bytes
@@ -72,21 +72,6 @@ struct PoolSummary {
         json.object { json in
           json.field("reason", reason.name)
           json.field("count", count)
-        }
-      }
-    }
-  }
-
-  private func writeScorers(to json: inout JSONWriter) {
-    json.arrayField("scorers") { json in
-      for scorer in scorers.sorted(by: { $0.scorerID < $1.scorerID }) {
-        json.object { json in
-          json.field("scorer", scorer.scorerID)
-          json.field("state", scorer.state.rawValue)
-          json.field("lag_ms", scorer.beat.lagMilliseconds)
-          json.field("in_flight", scorer.inFlight)
-          json.field("miners_online", scorer.beat.onlineMiners)
-          json.field("answers_total", scorer.beat.answers)
         }
       }
     }

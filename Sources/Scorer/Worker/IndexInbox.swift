@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 import Synchronization
 import Threads
 import Wire
@@ -14,6 +15,8 @@ enum IndexEvent: Sendable {
   case snapshotPart([Change])
   /// All of it was given: everything up to there, and what came from the stream since, is applied.
   case snapshotLoaded(generation: Int, upTo: StreamID)
+  /// Those that announce themselves now.
+  case gateways([GatewayAnnouncement])
   /// An answer to a feedback, for the gateway that asked.
   case answer(Record, gateway: Int)
   /// Say goodbye, finish, end.
@@ -22,21 +25,47 @@ enum IndexEvent: Sendable {
 
 /// The way to the index thread: a list swapped whole, and a bell.
 final class IndexInbox: Sendable {
+  /// What a thread that reads changes may have waiting before it pauses. The stream keeps the rest, and a
+  /// scorer that falls too far behind loads everything anew.
+  private static let pausingCount = 64
+  private static let pauseMicroseconds: UInt32 = 1_000
+
+  private struct State {
+    var events: [IndexEvent] = []
+    var isClosed = false
+  }
+
   let wakeup = Wakeup()
-  private let events = Mutex<[IndexEvent]>([])
+  private let state = Mutex(State())
 
   func post(_ event: IndexEvent) {
-    events.withLock { $0.append(event) }
+    state.withLock { if !$0.isClosed { $0.events.append(event) } }
     wakeup.ring()
   }
 
+  /// For a thread of its own: waits while much waits already.
+  func postPausing(_ event: IndexEvent) {
+    while state.withLock({ !$0.isClosed && $0.events.count >= Self.pausingCount }) {
+      usleep(Self.pauseMicroseconds)
+    }
+    post(event)
+  }
+
   /// How much waits: whoever posts a lot slows down by it.
-  var count: Int { events.withLock { $0.count } }
+  var count: Int { state.withLock { $0.events.count } }
 
   func takeAll() -> [IndexEvent] {
-    events.withLock { events in
-      defer { events = [] }
-      return events
+    state.withLock { state in
+      defer { state.events = [] }
+      return state.events
+    }
+  }
+
+  /// Nobody takes anything any more.
+  func close() {
+    state.withLock { state in
+      state.isClosed = true
+      state.events = []
     }
   }
 }

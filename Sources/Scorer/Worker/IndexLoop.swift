@@ -15,6 +15,8 @@ struct IndexLoop<Index: MinerIndex> {
   /// How long unfinished work may hold up the end.
   private static var leaveMicroseconds: Int64 { 5_000_000 }
   private static var lingerMilliseconds: Int32 { 1_000 }
+  /// A gateway sends nothing more to a scorer that has been silent for so long, all told.
+  private static var sendingMicroseconds: Int64 { 800_000 }
 
   private let inbox: IndexInbox
   private let feedback: FeedbackDesk
@@ -26,7 +28,11 @@ struct IndexLoop<Index: MinerIndex> {
   private var parked = ParkedMatches()
   private var statistics: RegistryStatistics
   private var answerCount: UInt64 = 0
+  private var droppedCount: UInt64 = 0
+  private var refusedCount: UInt64 = 0
   private var feedbackInWork = 0
+  /// When gateways could last hear of this scorer.
+  private var lastFlush = MonotonicClock.microseconds()
   private var nextTick: Int64 = 0
   private var nextAuditLog: Int64 = 0
   private var linkFaults = LinkFaultLog()
@@ -54,8 +60,9 @@ struct IndexLoop<Index: MinerIndex> {
   mutating func run() throws(ZMQError) {
     while !isDone {
       _ = try dealers.poll(timeoutMilliseconds: sleepMilliseconds())
-      let now = MonotonicClock.microseconds()
       takeEvents()
+      // Changes may have taken their time; what came meanwhile mustn't look older than it is.
+      let now = MonotonicClock.microseconds()
       try takeRequests(now: now)
       answerParked(now: now)
       tick(now: now)
@@ -67,7 +74,8 @@ struct IndexLoop<Index: MinerIndex> {
 
   private var isDone: Bool {
     guard let leaveBy else { return false }
-    return (parked.isEmpty && feedbackInWork == 0) || leaveBy <= MonotonicClock.microseconds()
+    let now = MonotonicClock.microseconds()
+    return (parked.isEmpty && feedbackInWork == 0 && dealers.hasLeft(now: now)) || leaveBy <= now
   }
 
   private func sleepMilliseconds() -> Int {
@@ -90,8 +98,11 @@ struct IndexLoop<Index: MinerIndex> {
       case .snapshotStarted(let generation): progress.snapshotStarted(generation: generation)
       case .snapshotPart(let changes): apply(changes)
       case .snapshotLoaded(let generation, let id): snapshotLoaded(generation, upTo: id)
+      case .gateways(let announced): look(at: announced)
       case .answer(let record, let gateway):
         feedbackInWork -= 1
+        if record.message == .failure(Failure(.deadlinePassed)) { droppedCount += 1 }
+        if record.message == .failure(Failure(.overloaded)) { refusedCount += 1 }
         dealers.queue(record, to: gateway)
       case .stop: leave()
       }
@@ -143,6 +154,9 @@ struct IndexLoop<Index: MinerIndex> {
     beat.isStreamReachable = progress.isReachable
     beat.lagMilliseconds = progress.lagMilliseconds(at: .now)
     beat.answers = answerCount
+    beat.waiting = UInt32(clamping: parked.count + feedbackInWork)
+    beat.dropped = droppedCount
+    beat.refused = refusedCount
     beat.knownMiners = UInt32(clamping: statistics.known)
     beat.liveMiners = UInt32(clamping: statistics.live)
     beat.onlineMiners = UInt32(clamping: statistics.online)
@@ -173,39 +187,61 @@ struct IndexLoop<Index: MinerIndex> {
 
   // MARK: Requests
 
+  /// Feedback first. After a time in which this thread stood still, all that waits is as old as the last
+  /// that gateways can have sent, at least, and is taken before they hear that they may send again.
   private mutating func takeRequests(now: Int64) throws(ZMQError) {
-    var requests: [(gateway: Int, record: Record)] = []
-    try dealers.receiveAll(limit: Self.requestsPerTurn, now: now) { gateway, record in
-      requests.append((gateway, record))
+    let age = max(0, now - lastFlush - Self.sendingMicroseconds)
+    var feedback: [(gateway: Int, record: Record)] = []
+    var matches: [(gateway: Int, record: Record)] = []
+    try dealers.receiveAll(limit: age > 0 ? .max : Self.requestsPerTurn, now: now) {
+      gateway, record in
+      if case .feedbackRequest = record.message {
+        feedback.append((gateway, record))
+      } else {
+        matches.append((gateway, record))
+      }
     }
-    for (gateway, record) in requests {
-      switch record.message {
-      case .matchRequest(let query): take(query, record, from: gateway, now: now)
-      case .feedbackRequest(let report): take(report, record, from: gateway)
-      default: break
+    for (gateway, record) in feedback {
+      if case .feedbackRequest(let report) = record.message {
+        take(report, record, from: gateway, since: now - age)
+      }
+    }
+    for (gateway, record) in matches {
+      if case .matchRequest(let query) = record.message {
+        take(query, record, from: gateway, since: now - age)
       }
     }
   }
 
-  private mutating func take(_ query: MatchQuery, _ record: Record, from gateway: Int, now: Int64) {
+  private mutating func take(
+    _ query: MatchQuery, _ record: Record, from gateway: Int, since start: Int64
+  ) {
     guard progress.isReady else { return refuse(record, .notReady, gateway) }
-    let budget =
-      record.budgetMicroseconds == 0 ? Int64(UInt32.max) : Int64(record.budgetMicroseconds)
     let match = ParkedMatches.Match(
       gateway: gateway, requestID: record.requestID, query: query, after: record.streamID,
-      deadline: now + budget)
+      deadline: deadline(of: record, since: start))
     if record.streamID <= progress.applied {
       answer(match)
     } else if !parked.park(match) {
+      refusedCount += 1
       refuse(record, .overloaded, gateway)
     }
   }
 
-  private mutating func answerParked(now: Int64) {
-    for match in parked.takeReady(applied: progress.applied, now: now) { answer(match) }
+  private func deadline(of record: Record, since start: Int64) -> Int64 {
+    let budget = record.budgetMicroseconds
+    return start + (budget == 0 ? Int64(UInt32.max) : Int64(budget))
   }
 
+  private mutating func answerParked(now: Int64) {
+    let (ready, dropped) = parked.takeReady(applied: progress.applied, now: now)
+    droppedCount += UInt64(dropped)
+    for match in ready { answer(match) }
+  }
+
+  /// Unless nobody waits any more: others that were read with it took their time before.
   private mutating func answer(_ match: ParkedMatches.Match) {
+    guard MonotonicClock.microseconds() < match.deadline else { return droppedCount += 1 }
     let answer = registry.match(
       match.query, at: .now, leaseTime: leases.leaseTime(at: .now))
     answerCount += 1
@@ -215,9 +251,13 @@ struct IndexLoop<Index: MinerIndex> {
       to: match.gateway)
   }
 
-  private mutating func take(_ report: FeedbackReport, _ record: Record, from gateway: Int) {
+  private mutating func take(
+    _ report: FeedbackReport, _ record: Record, from gateway: Int, since start: Int64
+  ) {
     feedbackInWork += 1
-    feedback.take(report, requestID: record.requestID, gateway: gateway)
+    feedback.take(
+      report, requestID: record.requestID, gateway: gateway,
+      deadline: deadline(of: record, since: start))
   }
 
   private func refuse(_ record: Record, _ code: Failure.Code, _ gateway: Int) {
@@ -237,7 +277,19 @@ struct IndexLoop<Index: MinerIndex> {
     }
   }
 
-  private func flush() throws(ZMQError) { try dealers.flush() }
+  private mutating func flush() throws(ZMQError) {
+    try dealers.flush()
+    lastFlush = MonotonicClock.microseconds()
+  }
+
+  private func look(at announced: [GatewayAnnouncement]) {
+    guard leaveBy == nil else { return }
+    do {
+      try dealers.look(at: announced)
+    } catch {
+      logger.warning("gateways could not be looked at", metadata: ["reason": "\(error)"])
+    }
+  }
 
   private func logLinkEvents() {
     for event in dealers.takeEvents() {
@@ -249,6 +301,16 @@ struct IndexLoop<Index: MinerIndex> {
         logger.warning("gateway fell silent", metadata: ["gateway": "\(gatewayID)"])
       case .forgotten: logger.info("gateway asks for a greeting")
       case .versionMismatch: logger.error("gateway speaks no version of ours")
+      case .found(let endpoint):
+        logger.notice("gateway found", metadata: ["endpoint": "\(endpoint)"])
+      case .gone(let endpoint):
+        logger.notice("gateway is gone", metadata: ["endpoint": "\(endpoint)"])
+      case .sameGateway(let gatewayID, let endpoint):
+        logger.notice(
+          "gateway is connected by another address",
+          metadata: ["gateway": "\(gatewayID)", "endpoint": "\(endpoint)"])
+      case .badAddress(let endpoint):
+        logger.warning("gateway announces no usable address", metadata: ["endpoint": "\(endpoint)"])
       }
     }
   }

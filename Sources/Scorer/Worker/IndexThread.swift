@@ -62,6 +62,7 @@ final class IndexThread: Service {
   private func answer<Index: MinerIndex>(from index: @autoclosure () -> Index) throws(ZMQError) {
     var loop = try IndexLoop(
       index: index(), options: options, inbox: inbox, feedback: feedback, logger: logger)
+    defer { inbox.close() }
     try loop.run()
   }
 }

@@ -18,6 +18,7 @@ struct ParkedMatches {
   private var matches: [Match] = []
 
   var isEmpty: Bool { matches.isEmpty }
+  var count: Int { matches.count }
 
   /// - Returns: false when there are too many.
   mutating func park(_ match: Match) -> Bool {
@@ -27,15 +28,21 @@ struct ParkedMatches {
   }
 
   /// Those that may be answered now, in the order they came. Those that nobody waits for any more go.
-  mutating func takeReady(applied: StreamID, now: Int64) -> [Match] {
-    guard !matches.isEmpty else { return [] }
+  mutating func takeReady(
+    applied: StreamID, now: Int64
+  ) -> (ready: [Match], droppedCount: Int) {
+    guard !matches.isEmpty else { return ([], 0) }
     var ready: [Match] = []
+    var droppedCount = 0
     matches.removeAll { match in
-      if match.deadline <= now { return true }
+      if match.deadline <= now {
+        droppedCount += 1
+        return true
+      }
       if match.after > applied { return false }
       ready.append(match)
       return true
     }
-    return ready
+    return (ready, droppedCount)
   }
 }

@@ -51,7 +51,7 @@ final class RegistryFollower: Service {
         continuation.yield(generation)
       case .entries(let entries):
         guard let last = entries.last else { return }
-        inbox.post(.entries(entries.flatMap(\.changes), upTo: last.id))
+        inbox.postPausing(.entries(entries.flatMap(\.changes), upTo: last.id))
       }
     }
   }

@@ -58,6 +58,9 @@ struct ScorerProcess {
           .init(service: OutboxSweeper(outbox: outbox, writer: writer, logger: logger)),
           .init(service: IdempotencyKeySweeper(store: feedbackStore)),
           .init(service: follower),
+          .init(
+            service: GatewayFinder(
+              store: RedisGatewayStore(client: redis, keys: keys), inbox: inbox)),
           .init(service: index, successTerminationBehavior: .gracefullyShutdownGroup),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()

@@ -20,6 +20,14 @@ package enum LinkEvent: Equatable, Sendable {
   case forgotten
   /// Said once; greeting goes on slowly, for the day that it is updated.
   case versionMismatch
+  /// By its announcement.
+  case found(endpoint: String)
+  /// It is silent, and announces itself no more.
+  case gone(endpoint: String)
+  /// It is connected by another address already, so this one is given up.
+  case sameGateway(gatewayID: String, endpoint: String)
+  /// Nobody can connect there.
+  case badAddress(endpoint: String)
 }
 
 /// A scorer's view of one gateway: greet until welcomed, then beat; greet anew when it falls
@@ -45,12 +53,16 @@ package struct GatewayLinkState: Equatable, Sendable {
   package private(set) var version: UInt8
   /// Empty before the first welcome.
   package private(set) var gatewayID = ""
+  /// Tells two starts of a gateway apart; 0 where it isn't told.
+  package private(set) var instance: UInt64 = 0
   /// When `tick` has something to do next.
   package private(set) var nextTickMicroseconds: Int64 = 0
 
   private let hello: Hello
   private let timing: LinkTiming
   private var lastHeard: Int64 = 0
+  /// The gateway has said that nothing more comes.
+  private var isGoodbyeAnswered = false
 
   package init(hello: Hello, timing: LinkTiming = LinkTiming()) {
     self.hello = hello
@@ -87,6 +99,9 @@ package struct GatewayLinkState: Equatable, Sendable {
   package mutating func heard(_ message: Message, requestID: UInt64, now: Int64) -> LinkEvent? {
     lastHeard = now
     switch message {
+    case .goodbye:
+      isGoodbyeAnswered = phase == .leaving
+      return nil
     case .welcome(let welcome): return welcomed(welcome, now: now)
     case .failure(let failure) where requestID == 0: return refused(failure.code, now: now)
     default: return nil
@@ -101,9 +116,21 @@ package struct GatewayLinkState: Equatable, Sendable {
   /// Stops greeting.
   /// - Returns: whether the gateway is to be told goodbye.
   package mutating func leave() -> Bool {
-    defer { phase = .leaving }
-    return phase == .welcomed
+    let isKnown = phase == .welcomed
+    if !isKnown && phase != .leaving { isGoodbyeAnswered = true }
+    phase = .leaving
+    return isKnown
   }
+
+  /// Goodbye was said, and no request can come any more: the gateway has said so too, never knew this
+  /// scorer, is silent, or speaks a version in which it says nothing.
+  package func hasLeft(now: Int64) -> Bool {
+    guard phase == .leaving else { return false }
+    return isGoodbyeAnswered || version < Self.goodbyeAnsweredVersion
+      || now - lastHeard >= timing.silenceMicroseconds
+  }
+
+  private static let goodbyeAnsweredVersion: UInt8 = 3
 
   private mutating func welcomed(_ welcome: Welcome, now: Int64) -> LinkEvent? {
     guard phase != .leaving else { return nil }
@@ -114,6 +141,7 @@ package struct GatewayLinkState: Equatable, Sendable {
     phase = .welcomed
     version = welcome.version
     gatewayID = welcome.gatewayID
+    instance = welcome.instance
     nextTickMicroseconds = now
     return isNews ? .welcomed(gatewayID: gatewayID, version: version) : nil
   }

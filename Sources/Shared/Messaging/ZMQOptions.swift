@@ -15,7 +15,10 @@ package struct ZMQOptions: Sendable {
   /// ZeroMQ's own ping, which ends connections whose host is gone; nil: none.
   package var heartbeatMilliseconds: Int32? = 2_000
   package var reconnectMilliseconds: Int32 = 50
-  package var reconnectMaxMilliseconds: Int32 = 1_000
+  package var reconnectMaxMilliseconds: Int32 = 250
+  /// The longest that one attempt to connect takes. Without it a host that was out of reach is found
+  /// again only when TCP, whose pauses double, tries again.
+  package var connectMilliseconds: Int32 = 1_000
   /// Frames are queued for established connections only.
   package var isImmediate = true
   /// A connection that doesn't say who it is for so long is closed.
@@ -40,6 +43,7 @@ extension ZMQSocket {
     try set(ZMQ_HANDSHAKE_IVL, options.handshakeMilliseconds)
     try set(ZMQ_RECONNECT_IVL, options.reconnectMilliseconds)
     try set(ZMQ_RECONNECT_IVL_MAX, options.reconnectMaxMilliseconds)
+    try set(ZMQ_CONNECT_TIMEOUT, options.connectMilliseconds)
     if let interval = options.heartbeatMilliseconds {
       try set(ZMQ_HEARTBEAT_IVL, interval)
       try set(ZMQ_HEARTBEAT_TIMEOUT, interval * 2)

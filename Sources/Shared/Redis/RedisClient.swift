@@ -1,3 +1,4 @@
+import Synchronization
 import Threads
 
 /// What the whole process shares of Redis: one connection on a thread of its own. What callers ask for at
@@ -13,6 +14,7 @@ package final class RedisClient: Sendable {
 
   private let session: RedisSession
   private let batcher: Batcher<[RedisCommand], [RedisReply]>
+  private let refused = Atomic<Int>(0)
 
   package init(url: RedisURL, timeouts: RedisConnection.Timeouts = RedisConnection.Timeouts()) {
     let session = RedisSession(url: url, timeouts: timeouts)
@@ -31,9 +33,13 @@ package final class RedisClient: Sendable {
     } catch let error as RedisError {
       throw error
     } catch {
+      refused.wrappingAdd(1, ordering: .relaxed)
       throw .overloaded
     }
   }
+
+  /// Callers that were refused since the start because too many waited.
+  package var refusedCount: Int { refused.load(ordering: .relaxed) }
 
   /// Sends one command. A refusal is thrown as `RedisError.server`.
   package func send(_ command: RedisCommand) async throws(RedisError) -> RedisReply {

@@ -12,6 +12,8 @@ package struct RedisKeys: Hashable, Sendable {
   package let probe: String
   /// Hash: miner id → milliseconds, before which its session tokens are void.
   package let revocations: String
+  /// Sorted set: gateways that announce themselves → when that ends, in ms of Redis's clock.
+  package let gateways: String
   /// Hashes: miner id → packed `StatusPatch`.
   package let statusShards: [String]
 
@@ -22,6 +24,7 @@ package struct RedisKeys: Hashable, Sendable {
     changeStream = "{\(prefix)}:changes"
     probe = "{\(prefix)}:probe"
     revocations = "{\(prefix)}:revocations"
+    gateways = "{\(prefix)}:gateways"
     statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
   }
 

@@ -99,6 +99,28 @@ enum RedisScripts {
     RedisCommand("SET", keys.probe, "1", "EX", "60")
   }
 
+  /// Announces a gateway for a while, and forgets those whose time is over. By Redis's clock, so that
+  /// those of the gateways' hosts don't matter.
+  ///
+  /// KEYS: the set. ARGV: the announcement, ms to live.
+  static let announce = """
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+    redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+    if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+      redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    end
+    return redis.status_reply('OK')
+    """
+
+  /// The announcements that stand. KEYS: the set.
+  static let announced = """
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + math.floor(time[2] / 1000)
+    return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
+    """
+
   /// An `EVAL` of `script`, to which its arguments are to be appended.
   static func call(_ script: String, keys: [String]) -> RedisCommand {
     var command = RedisCommand("EVAL", script)

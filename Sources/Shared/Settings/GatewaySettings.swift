@@ -50,10 +50,15 @@ package struct GatewaySettings: Sendable {
   package var scorerBind: String
   /// POOLHUB_CURVE_SECRET_KEY and POOLHUB_CURVE_SCORER_KEYS; nil: links to scorers are plain.
   package var curve: CurveSettings?
-  /// POOLHUB_SCORER_IN_FLIGHT=1024: requests that one scorer may be working on.
+  /// POOLHUB_SCORER_ADVERTISE: where scorers that look for gateways find this one; nil: where it is bound,
+  /// if that is one address; empty (`none`): they have to be told.
+  package var scorerAdvertise: String?
+  /// POOLHUB_SCORER_IN_FLIGHT=1024: matches that one scorer may be working on, and as much feedback.
   package var inFlightLimit: Int
-  /// POOLHUB_SCORER_QUEUE=4096: requests that may wait for a scorer.
+  /// POOLHUB_SCORER_QUEUE=4096: matches that may wait for a scorer, and as much feedback.
   package var queueLimit: Int
+  /// POOLHUB_HEDGE_MS=0: a match without an answer for so long is asked of a second scorer; 0: never.
+  package var hedgeMilliseconds: Int
   /// POOLHUB_MATCH_HISTORY_DAYS=7: for how long answered matches are kept; 0: not at all.
   package var matchHistoryDays: Int
   /// POOLHUB_MATCH_HISTORY_PER_SEC=1000: how many of them each gateway keeps.
@@ -78,11 +83,26 @@ package struct GatewaySettings: Sendable {
     scorerBind = try reader.endpoint(
       reader.text("POOLHUB_SCORER_BIND") ?? "tcp://127.0.0.1:8204", key: "POOLHUB_SCORER_BIND")
     curve = try CurveSettings(reader, peers: "POOLHUB_CURVE_SCORER_KEYS")
+    scorerAdvertise = try reader.advertised("POOLHUB_SCORER_ADVERTISE")
     inFlightLimit = try reader.integer("POOLHUB_SCORER_IN_FLIGHT", default: 1_024, in: 1...65_536)
     queueLimit = try reader.integer("POOLHUB_SCORER_QUEUE", default: 4_096, in: 1...1_000_000)
+    hedgeMilliseconds = try reader.integer("POOLHUB_HEDGE_MS", default: 0, in: 0...10_000)
     matchHistoryDays = try reader.integer("POOLHUB_MATCH_HISTORY_DAYS", default: 7, in: 0...3_650)
     matchHistoryPerSecond = try reader.integer(
       "POOLHUB_MATCH_HISTORY_PER_SEC", default: 1_000, in: 1...1_000_000)
+  }
+}
+
+/// Where a gateway can be reached.
+package enum GatewayAddress {
+  /// Every address or any port of a host: to bind to, and no place to connect to.
+  package static func isWildcard(_ endpoint: String) -> Bool {
+    guard endpoint.hasPrefix("tcp://"), let colon = endpoint.lastIndex(of: ":") else {
+      return false
+    }
+    let host = endpoint[..<colon].dropFirst("tcp://".count)
+    let port = endpoint[endpoint.index(after: colon)...]
+    return ["*", "0.0.0.0", "[::]", "::", ""].contains(String(host)) || ["*", "0"].contains(port)
   }
 }
 
@@ -102,6 +122,19 @@ extension SettingsReader {
       throw SettingsError(key: key, fault: "is not 8 to 512 bytes long", mend: mend)
     }
     return value
+  }
+
+  fileprivate func advertised(_ key: String) throws(SettingsError) -> String? {
+    guard let text = text(key) else { return nil }
+    if text == "none" { return "" }
+    let endpoint = try endpoint(text, key: key)
+    guard !endpoint.contains(" "), endpoint.utf8.count <= 512, !GatewayAddress.isWildcard(endpoint)
+    else {
+      throw SettingsError(
+        key: key, fault: "is no address that a scorer can connect to",
+        mend: "set it like \(key)=tcp://10.0.0.5:8204")
+    }
+    return endpoint
   }
 
   fileprivate func coordinators() throws(SettingsError) -> [NamedSecret] {

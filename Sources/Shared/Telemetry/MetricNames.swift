@@ -27,6 +27,15 @@ extension Metric {
     "poolhub_match_latency_seconds", "From a match request's body to its answer.")
   package static let matchRetries = counter(
     "poolhub_match_retries_total", "Matches moved to another scorer.")
+  package static let matchHedges = counter(
+    "poolhub_match_hedges_total",
+    "Slow matches asked of a second scorer, by whether its answer came first (won).")
+  package static let dispatchWaiting = gauge(
+    "poolhub_dispatch_waiting", "Matches and feedback waiting in the gateway for a scorer.")
+  package static let dispatchExpired = counter(
+    "poolhub_dispatch_expired_total", "Matches and feedback whose deadline came first.")
+  package static let dispatchLate = counter(
+    "poolhub_dispatch_late_total", "Scorers' answers that nobody waited for any more.")
   package static let matchHistoryRows = counter(
     "poolhub_match_history_total", "Answered matches written to the history.")
   package static let matchHistoryWaiting = gauge(
@@ -47,6 +56,23 @@ extension Metric {
     "poolhub_scorer_ready", "1 while the scorer takes requests, by scorer.")
   package static let scorerInFlight = gauge(
     "poolhub_scorer_in_flight", "Requests sent and not answered yet, by scorer.")
+  package static let scorerCircuitOpen = gauge(
+    "poolhub_scorer_circuit_open",
+    "1 while the scorer errs and is asked only as a last resort, by scorer.")
+  package static let scorerWaiting = gauge(
+    "poolhub_scorer_waiting", "Requests that wait inside the scorer, by scorer.")
+  package static let scorerAnswerRate = gauge(
+    "poolhub_scorer_answers_per_second",
+    "Matches that the scorer answers, to all gateways together, by scorer.")
+  package static let scorerDropped = counter(
+    "poolhub_scorer_dropped_total",
+    "Requests that the scorer dropped because nobody waited any more, by scorer.")
+  package static let scorerRefused = counter(
+    "poolhub_scorer_refused_total",
+    "Requests that the scorer refused because too many waited, by scorer.")
+  package static let scorerFrameFaults = counter(
+    "poolhub_scorer_frame_faults_total",
+    "Messages on the scorers' socket that were malformed, too large or undelivered (fault).")
   package static let scorerAnswers = counter(
     "poolhub_scorer_answers_total", "Answers received, by scorer.")
   package static let scorerAuditedAnswers = counter(
@@ -59,10 +85,6 @@ extension Metric {
     "poolhub_scorer_lag_seconds", "Age of the last change that the scorer applied, by scorer.")
   package static let scorerMinersOnline = gauge(
     "poolhub_scorer_miners_online", "Miners online in the scorer's registry, by scorer.")
-  package static let scorerFramesMalformed = counter(
-    "poolhub_scorer_frames_malformed_total", "Frames that could not be read and were dropped.")
-  package static let scorerFramesUndelivered = counter(
-    "poolhub_scorer_frames_undelivered_total", "Frames whose scorer was gone or took no more.")
   package static let scorerLinksRefused = counter(
     "poolhub_scorer_links_refused_total",
     "Connections to the scorers' port that got no link, by reason: unknown_key or handshake.")
@@ -80,6 +102,9 @@ extension Metric {
     "poolhub_changes_pending", "Changes waiting for the change stream.")
   package static let changeFailures = counter(
     "poolhub_change_failures_total", "Batches that the change stream didn't take.")
+
+  package static let postgresWaiting = gauge(
+    "poolhub_postgres_waiting", "Callers waiting for a session of PostgreSQL.")
 
   // HTTP.
   package static let httpRequests = counter(
@@ -108,12 +133,14 @@ extension Metric {
   package static let all: [Metric] = [
     minersOnline, heartbeats, webSockets, webSocketClosures, registrations,
     matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
+    matchHedges, dispatchWaiting, dispatchExpired, dispatchLate,
     matchHistoryRows, matchHistoryWaiting,
     feedback, feedbackDuplicates, feedbackLatency,
-    scorerUp, scorerReady, scorerInFlight, scorerAnswers, scorerAuditedAnswers,
+    scorerUp, scorerReady, scorerCircuitOpen, scorerInFlight, scorerWaiting, scorerAnswers,
+    scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerMinersOnline, registryLag,
-    scorerFramesMalformed, scorerFramesUndelivered, scorerLinksRefused,
-    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures,
+    scorerLinksRefused,
+    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
     httpRequests, httpLatency,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,

@@ -11,6 +11,7 @@ enum MessageCodec {
     case .welcome(let welcome):
       writer.write(welcome.gatewayID)
       writer.write(welcome.version)
+      writer.write(welcome.instance)
     case .beat(let beat): writer.write(beat)
     case .goodbye, .unknown: break
     case .matchRequest(let query): writer.write(query)
@@ -33,7 +34,9 @@ enum MessageCodec {
           scorerID: try reader.readString(), minVersion: try reader.read(),
           maxVersion: try reader.read()))
     case 2:
-      return .welcome(Welcome(gatewayID: try reader.readString(), version: try reader.read()))
+      var welcome = Welcome(gatewayID: try reader.readString(), version: try reader.read())
+      if reader.remaining > 0 { welcome.instance = try reader.read() }
+      return .welcome(welcome)
     case 3: return .beat(try reader.readBeat())
     case 4: return .goodbye
     case 5: return .matchRequest(try reader.readMatchQuery())
@@ -69,6 +72,9 @@ extension ByteWriter {
     }
     write(beat.auditedAnswers)
     write(beat.auditDifferences)
+    write(beat.waiting)
+    write(beat.dropped)
+    write(beat.refused)
   }
 
   fileprivate mutating func write(_ query: MatchQuery) {
@@ -150,6 +156,10 @@ extension ByteReader {
     if remaining == 0 { return beat }
     beat.auditedAnswers = try read()
     beat.auditDifferences = try read()
+    if remaining == 0 { return beat }
+    beat.waiting = try read()
+    beat.dropped = try read()
+    beat.refused = try read()
     return beat
   }
 

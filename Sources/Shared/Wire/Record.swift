@@ -43,7 +43,8 @@ package enum Message: Equatable, Sendable {
   case welcome(Welcome)
   /// Both ways, several times a second.
   case beat(Beat)
-  /// Scorer to gateway: nothing more, please; what I have I still answer.
+  /// Scorer to gateway: nothing more, please; what I have I still answer. Since version 3 also gateway to
+  /// scorer, in answer: nothing more comes.
   case goodbye
   /// Large, and handed on several times on its way.
   indirect case matchRequest(MatchQuery)
@@ -74,10 +75,14 @@ package struct Welcome: Equatable, Sendable {
   package var gatewayID: String
   /// The version both will speak.
   package var version: UInt8
+  /// Since version 3: drawn at the gateway's start, so that a scorer that reaches one gateway by two
+  /// addresses notices; 0 where it isn't told.
+  package var instance: UInt64
 
-  package init(gatewayID: String, version: UInt8) {
+  package init(gatewayID: String, version: UInt8, instance: UInt64 = 0) {
     self.gatewayID = gatewayID
     self.version = version
+    self.instance = instance
   }
 }
 
@@ -113,6 +118,12 @@ package struct Beat: Equatable, Sendable {
   /// those of them that differed.
   package var auditedAnswers: UInt64 = 0
   package var auditDifferences: UInt64 = 0
+  /// Since version 3: requests that wait in the scorer, for the change stream or for PostgreSQL.
+  package var waiting: UInt32 = 0
+  /// Since version 3, since it started: requests that it dropped because nobody waited for them any more,
+  /// and those that it refused because too many waited.
+  package var dropped: UInt64 = 0
+  package var refused: UInt64 = 0
 
   package init() {}
 }
