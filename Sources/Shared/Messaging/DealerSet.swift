@@ -15,13 +15,30 @@ package final class DealerSet {
   }
 
   private final class Link {
+    private static let redialMicroseconds: Int64 = 1_000_000
+
     let socket: ZMQSocket
     var state: GatewayLinkState
     var batch = FrameBatch()
+    private let endpoint: String
+    private var redialAt: Int64?
 
-    init(socket: consuming ZMQSocket, state: GatewayLinkState) {
+    init(socket: consuming ZMQSocket, endpoint: String, state: GatewayLinkState) {
       self.socket = socket
+      self.endpoint = endpoint
       self.state = state
+    }
+
+    /// ZeroMQ gives an address up for good where something answered that it didn't understand: another
+    /// program, a gateway with another key. Both may be gone tomorrow.
+    /// - Returns: how many handshakes failed since the last call.
+    func redialWhereFailed(now: Int64) -> Int {
+      let failed = socket.takeFailedHandshakes()
+      if failed > 0 { redialAt = redialAt ?? now + Self.redialMicroseconds }
+      guard let due = redialAt, due <= now else { return failed }
+      let isConnected = state.isWelcomed || (try? socket.reconnect(endpoint)) != nil
+      redialAt = isConnected ? nil : now + Self.redialMicroseconds
+      return failed
     }
   }
 
@@ -54,7 +71,10 @@ package final class DealerSet {
       options.routingID = .unique(name: hello.scorerID, using: &generator)
       let socket = try ZMQSocket.open(.dealer, in: context, options: options)
       try socket.connect(endpoint)
-      links.append(Link(socket: socket, state: GatewayLinkState(hello: hello, timing: timing)))
+      links.append(
+        Link(
+          socket: socket, endpoint: endpoint, state: GatewayLinkState(hello: hello, timing: timing))
+      )
     }
     self.links = links
     poller = ZMQPoll(sockets: links.map { $0.socket.handle }, wakeup: wakeup)
@@ -78,7 +98,7 @@ package final class DealerSet {
   /// - Parameter status: asked once, and only when a beat is due.
   package func tick(now: Int64, status: () -> (beat: Beat, applied: StreamID)) {
     guard nextTickMicroseconds <= now else { return }
-    for link in links { counters.countRefused(handshakes: link.socket.takeFailedHandshakes()) }
+    for link in links { counters.countRefused(handshakes: link.redialWhereFailed(now: now)) }
     var known: (beat: Beat, applied: StreamID)?
     for (gateway, link) in links.enumerated() {
       for action in link.state.tick(now: now) {
