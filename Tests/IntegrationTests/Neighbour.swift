@@ -92,9 +92,14 @@ struct Dialect: Sendable, CustomTestStringConvertible {
   }
 
   func welcome(_ name: String) -> RawRecord {
-    RawRecord(
-      version: agreed, kind: RawRecord.welcome, payload: RawRecord.text(name) + [agreed] + addition)
+    // Since version 3 with which start of the gateway it is.
+    let instance: [UInt8] = version >= 3 ? [1, 2, 3, 4, 5, 6, 7, 8] : []
+    return RawRecord(
+      version: agreed, kind: RawRecord.welcome,
+      payload: RawRecord.text(name) + [agreed] + instance + addition)
   }
+
+  func beat() throws -> RawRecord { try golden("v\(agreed)-message-beat") }
 
   func golden(_ name: String, requestID: UInt64 = 0) throws -> RawRecord {
     var record = try RawRecord(golden: name, version: agreed, requestID: requestID)

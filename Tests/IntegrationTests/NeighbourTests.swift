@@ -11,13 +11,16 @@ import Testing
 extension RunningProcesses {
   /// Real processes, and beside them what another version would say.
   @Suite("Neighbours of other versions, and of none") struct Neighbours {
+    private static let faults = "poolhub_scorer_frame_faults_total"
+    private static let malformed = #"fault="malformed""#
+
     @Test(
       "A gateway takes a scorer of the version before or after, and goes over to this one's",
       arguments: [Dialect.before, .after])
     func scorer(dialect: Dialect) async throws {
       try await OwnFleet.with { fleet in
         let client = try await fleet.startGateway()
-        let beat = try dialect.golden("v2-message-beat")
+        let beat = try dialect.beat()
         let reply = try dialect.golden("v1-message-match-reply")
         let receipt = try dialect.golden("v1-message-feedback-reply")
         let scorer = Neighbour(.dealer, at: fleet.link()) { record in
@@ -38,7 +41,7 @@ extension RunningProcesses {
         let feedback = try await client.feedback(job: "job-1", miner: "miner-1")
         #expect(feedback.json?["trust_score"]?.double == 0.6, "\(feedback.text)")
         #expect(try await client.metric("poolhub_scorer_miners_online", "neighbour") == 800)
-        #expect(try await client.metric("poolhub_scorer_frame_faults_total", #"fault="malformed""#) == 0)
+        #expect(try await client.metric(Self.faults, Self.malformed) == 0)
         // What it was told was in the version agreed, and starts as it always did.
         let asked = try #require(scorer.received.first { $0.kind == RawRecord.matchRequest })
         #expect(asked.version == dialect.agreed)
@@ -113,7 +116,7 @@ extension RunningProcesses {
             }
             var counts = (malformed: 0.0, refused: 0.0)
             try await eventually("all of it was counted") {
-              let malformed = try await client.metric("poolhub_scorer_frame_faults_total", #"fault="malformed""#)
+              let malformed = try await client.metric(Self.faults, Self.malformed)
               let refused = try await client.metric("poolhub_scorer_links_refused_total")
               counts = (malformed, refused)
               return malformed > 1_000 && refused >= 40
@@ -169,7 +172,7 @@ extension RunningProcesses {
       _ count: Int, _ random: inout SplitMix64, _ isWanted: (UInt8) -> Bool
     ) throws -> [[UInt8]] {
       let names = [
-        "v1-message-hello", "v1-message-welcome", "v2-message-beat", "v1-message-match-request",
+        "v1-message-hello", "v3-message-welcome", "v3-message-beat", "v1-message-match-request",
         "v1-message-match-reply", "v1-message-feedback-request", "v1-message-failure",
       ]
       let golden = try names.map { try RawRecord(golden: $0, version: 2) }

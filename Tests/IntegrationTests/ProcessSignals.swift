@@ -11,6 +11,16 @@ func isRunning(_ pid: pid_t) -> Bool {
   return text[parenthesis...].dropFirst(2).first != "Z"
 }
 
+/// Whether all threads of a process have stopped; a signal takes its time to reach them.
+func isStopped(_ pid: pid_t) -> Bool {
+  let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+  return threads.allSatisfy { thread in
+    let text =
+      (try? String(contentsOfFile: "/proc/\(pid)/task/\(thread)/stat", encoding: .utf8)) ?? ""
+    return text.lastIndex(of: ")").map { text[$0...].dropFirst(2).first == "T" } ?? true
+  }
+}
+
 /// The process and all that descend from it.
 func family(of pid: pid_t) -> [pid_t] {
   let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
@@ -41,6 +51,7 @@ extension RunningHub {
         stopped.append(child)
       }
     }
+    await eventually("all of it stands still") { stopped.allSatisfy(isStopped) }
     return try await body()
   }
 

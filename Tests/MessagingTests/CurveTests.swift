@@ -93,6 +93,19 @@ struct CurveTests {
     #expect(await other.end())
   }
 
+  @Test("a gateway is found where something else answered before")
+  func foundLater() async throws {
+    let plain = await TestRouter(endpoint: "tcp://127.0.0.1:*")
+    let endpoint = plain.endpoint
+    let scorer = EchoScorer(gateways: [endpoint], curve: curve(scorerKeys, to: gatewayKeys))
+    #expect(await eventually { scorer.log.withLock { $0.refusedHandshakes >= 1 } })
+    #expect(await plain.end())
+    let router = await router(at: endpoint)
+    #expect(await isWelcomed(scorer))
+    #expect(await scorer.end())
+    #expect(await router.end())
+  }
+
   @Test("each gateway may have a key of its own")
   func ownKeys() async throws {
     let first = await router()

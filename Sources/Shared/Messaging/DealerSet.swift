@@ -18,6 +18,8 @@ package final class DealerSet {
   }
 
   private final class Link {
+    private static let redialMicroseconds: Int64 = 1_000_000
+
     let number: Int
     let endpoint: String
     /// By its announcement; else it stands in the list.
@@ -25,6 +27,7 @@ package final class DealerSet {
     let socket: ZMQSocket
     var state: GatewayLinkState
     var batch = FrameBatch()
+    private var redialAt: Int64?
 
     init(
       number: Int, endpoint: String, isFound: Bool, socket: consuming ZMQSocket,
@@ -35,6 +38,18 @@ package final class DealerSet {
       self.isFound = isFound
       self.socket = socket
       self.state = state
+    }
+
+    /// ZeroMQ gives an address up for good where something answered that it didn't understand: another
+    /// program, a gateway with another key. Both may be gone tomorrow.
+    /// - Returns: how many handshakes failed since the last call.
+    func redialWhereFailed(now: Int64) -> Int {
+      let failed = socket.takeFailedHandshakes()
+      if failed > 0 { redialAt = redialAt ?? now + Self.redialMicroseconds }
+      guard let due = redialAt, due <= now else { return failed }
+      let isConnected = state.isWelcomed || (try? socket.reconnect(endpoint)) != nil
+      redialAt = isConnected ? nil : now + Self.redialMicroseconds
+      return failed
     }
   }
 
@@ -168,7 +183,7 @@ package final class DealerSet {
   /// - Parameter status: asked once, and only when a beat is due.
   package func tick(now: Int64, status: () -> (beat: Beat, applied: StreamID)) {
     guard nextTickMicroseconds <= now else { return }
-    for link in links { counters.countRefused(handshakes: link.socket.takeFailedHandshakes()) }
+    for link in links { counters.countRefused(handshakes: link.redialWhereFailed(now: now)) }
     var known: (beat: Beat, applied: StreamID)?
     for link in links {
       for action in link.state.tick(now: now) {

@@ -72,6 +72,13 @@ package struct ZMQSocket: ~Copyable {
     if zmq_connect(handle, endpoint) != 0 { throw ZMQError(call: "zmq_connect \(endpoint)") }
   }
 
+  /// Connects anew, whatever became of the connection before.
+  func reconnect(_ endpoint: String) throws(ZMQError) {
+    // Fails where ZeroMQ has given it up, which is the reason to come here.
+    zmq_disconnect(handle, endpoint)
+    try connect(endpoint)
+  }
+
   /// Where the last `bind` ended up, with the port that was found.
   package func boundEndpoint() throws(ZMQError) -> String {
     var text = [UInt8](repeating: 0, count: 1_024)
