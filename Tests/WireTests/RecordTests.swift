@@ -77,7 +77,7 @@ struct RecordTests {
     #expect(try RecordCodec.decodeAll(frame) == [Record(message: .failure(Failure(.faulty)))])
   }
 
-  @Test("versions beyond the neighbours are refused", arguments: [0, 4, 5, 255] as [UInt8])
+  @Test("versions beyond the neighbours are refused", arguments: [0, 5, 6, 255] as [UInt8])
   func unknownVersion(version: UInt8) {
     var frame = RecordCodec.encode(Record(message: .goodbye))
     frame[4] = version

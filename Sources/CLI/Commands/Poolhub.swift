@@ -9,6 +9,7 @@ struct Poolhub: AsyncParsableCommand {
     subcommands: [
       DevCommand.self, MigrateCommand.self, SeedCommand.self, SimulateCommand.self,
       MatchCommand.self, MinersCommand.self, StatusCommand.self, BenchCommand.self,
+      ChaosCommand.self,
     ])
 }
 

@@ -177,6 +177,7 @@ struct IndexLoop<Index: MinerIndex> {
       switch record.message {
       case .matchRequest(let query): take(query, record, from: gateway, now: now)
       case .feedbackRequest(let report): take(report, record, from: gateway)
+      case .inspectRequest(let ids): showHoldings(of: ids, record, to: gateway)
       default: break
       }
     }
@@ -213,6 +214,15 @@ struct IndexLoop<Index: MinerIndex> {
   private mutating func take(_ report: FeedbackReport, _ record: Record, from gateway: Int) {
     feedbackInWork += 1
     feedback.take(report, requestID: record.requestID, gateway: gateway)
+  }
+
+  private func showHoldings(of ids: [MinerID], _ record: Record, to gateway: Int) {
+    let now = Timestamp.now
+    let holdings = ids.compactMap { registry.holding(of: $0, at: now) }
+    dealers.queue(
+      Record(
+        requestID: record.requestID, streamID: progress.applied, message: .inspectReply(holdings)),
+      to: gateway)
   }
 
   private func refuse(_ record: Record, _ code: Failure.Code, _ gateway: Int) {

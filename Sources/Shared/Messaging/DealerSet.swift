@@ -174,7 +174,7 @@ package final class DealerSet {
     let event = link.state.heard(record.message, requestID: record.requestID, now: now)
     if let event { events.append(Event(gateway: gateway, event: event)) }
     switch record.message {
-    case .matchRequest, .feedbackRequest: body(gateway, record)
+    case .matchRequest, .feedbackRequest, .inspectRequest: body(gateway, record)
     default: break
     }
   }

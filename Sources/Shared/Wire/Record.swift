@@ -10,8 +10,8 @@ package struct Record: Equatable, Sendable {
   package static let magic: UInt32 = 0x4255_4850
   /// What this build speaks. A neighbour one version away is understood: payloads only ever grow at
   /// their end, readers give absent fields their default and skip what they don't know.
-  package static let currentVersion: UInt8 = 2
-  package static let spokenVersions: ClosedRange<UInt8> = 1...3
+  package static let currentVersion: UInt8 = 3
+  package static let spokenVersions: ClosedRange<UInt8> = 1...4
   package static let batchLimit = 64
 
   package var version: UInt8
@@ -51,6 +51,10 @@ package enum Message: Equatable, Sendable {
   case feedbackRequest(FeedbackReport)
   case feedbackReply(FeedbackReceipt)
   case failure(Failure)
+  /// Since version 3, for whoever compares scorers: what does this one hold of these miners?
+  case inspectRequest([MinerID])
+  /// Of each miner that is known there, in the order asked.
+  case inspectReply([MinerHolding])
   /// Of a kind that a newer neighbour knows and this build does not.
   case unknown(kind: UInt8)
 }
@@ -146,6 +150,8 @@ extension Message {
     case .feedbackRequest: 7
     case .feedbackReply: 8
     case .failure: 9
+    case .inspectRequest: 16
+    case .inspectReply: 17
     case .unknown(let kind): kind
     }
   }
