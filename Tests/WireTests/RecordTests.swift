@@ -32,7 +32,7 @@ struct RecordTests {
       message: .welcome(Welcome(gatewayID: "g", version: 1)))
     let bytes = RecordCodec.encode(record)
     #expect(Array(bytes[0..<4]) == Array("PHUB".utf8))
-    #expect(bytes[4] == 2)
+    #expect(bytes[4] == 3)
     #expect(bytes[5] == 2)
     #expect(bytes[6..<8].allSatisfy { $0 == 0 })
     #expect(Array(bytes[8..<16]) == [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11])

@@ -11,6 +11,9 @@ package struct Audit: Equatable, Sendable {
   package var trustDifferences = 0
   /// Miners of which scorers hold something else than the stores or than each other.
   package var scorerDifferences = 0
+  /// Miners that were compared, and those of them whose signs of life were.
+  package var comparedMiners = 0
+  package var comparedSigns = 0
   /// The first few of all that is wrong, for people.
   package var notes: [String] = []
 
@@ -31,15 +34,16 @@ package struct Audit: Equatable, Sendable {
     }
   }
 
-  /// - Parameter registrations: with the price last acknowledged, where that is to be looked at.
   package mutating func compare(
-    acknowledged registrations: [String: Price?], with stored: StoredState
+    acknowledged registrations: [String: Ledger.Registration], with stored: StoredState
   ) {
-    for (name, price) in registrations {
+    for (name, registration) in registrations {
       let miner = MinerID(name).flatMap { stored.miners[$0] }
-      if let miner, price == nil || miner.price == price { continue }
+      if let miner, registration.allows(miner.price) { continue }
       lostRegistrations += 1
-      note("registration lost: \(name), acknowledged at \(price.map { "\($0)" } ?? "any price")")
+      let price = registration.price.map { "\($0)" } ?? "any price"
+      let found = miner.map { "\($0.price)" } ?? "nothing"
+      note("registration lost: \(name), acknowledged at \(price), stored: \(found)")
     }
   }
 
@@ -67,6 +71,8 @@ package struct Audit: Equatable, Sendable {
       let held = scorers.map { (name: $0.key, holding: $0.value[id]) }
       let statuses = held.map { $0.holding?.status }
       let isOnline = statuses.contains { $0.map { $0.expiresAt > moment } ?? false }
+      comparedMiners += 1
+      if isOnline { comparedSigns += 1 }
       let wrong = held.first { !miner.agrees($0.holding) }
       let doSignsDiffer = isOnline && statuses.contains { $0 != statuses[0] }
       guard wrong != nil || doSignsDiffer else { continue }
@@ -86,6 +92,12 @@ package struct Audit: Equatable, Sendable {
 
   private mutating func note(_ text: String) {
     if notes.count < Self.noteLimit { notes.append(text) }
+  }
+}
+
+extension Ledger.Registration {
+  fileprivate func allows(_ stored: Price) -> Bool {
+    price == nil || price == stored || unansweredPrices.contains(stored)
   }
 }
 

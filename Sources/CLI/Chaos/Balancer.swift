@@ -30,7 +30,7 @@ package final class Balancer: Sendable {
   ) async -> HubAnswer? {
     let first = turn.wrappingAdd(1, ordering: .relaxed).oldValue
     var tried = 0
-    while ContinuousClock.now < deadline {
+    while ContinuousClock.now < deadline && !Task.isCancelled {
       let number = choose(first + tried)
       tried += 1
       do {

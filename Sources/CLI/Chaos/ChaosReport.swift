@@ -47,6 +47,9 @@ package struct ChaosReport: Sendable {
     check(audit.lostRegistrations, "acknowledged registrations are lost")
     check(audit.trustDifferences, "miners have another trust than their feedback makes")
     check(audit.scorerDifferences, "miners are not the same in all scorers and stores")
+    if audit.comparedSigns == 0 && !faults.isEmpty {
+      wrongs.append("nobody was online at the end, so no signs of life were compared")
+    }
     check(staleCandidates.count, "candidates were offline")
     check(refusals.count, "reports or registrations were refused or never acknowledged")
     check(auditDifferences, "answers differ from the plain index's")

@@ -204,25 +204,21 @@ package struct ChaosRun: Sendable {
 private final class Load: Sendable {
   private let coordinators: Coordinators
   private let registrations: Registrations
-  private let isEnough = Flag()
+  private let isEnough = Atomic<Bool>(false)
 
   init(coordinators: Coordinators, registrations: Registrations) {
     self.coordinators = coordinators
     self.registrations = registrations
   }
 
-  func end() { isEnough.raise() }
+  /// Nothing new is asked; what isn't acknowledged is repeated until it is.
+  func end() { isEnough.store(true, ordering: .relaxed) }
 
   func run(drain: Duration) async -> (skipped: Int, unacknowledged: Int) {
-    async let registered: Void = registrations.run(until: { self.isEnough.isRaised }, drain: drain)
-    let result = await coordinators.run(until: { self.isEnough.isRaised }, drain: drain)
+    let isOver: @Sendable () -> Bool = { self.isEnough.load(ordering: .relaxed) }
+    async let registered: Void = registrations.run(until: isOver, drain: drain)
+    let result = await coordinators.run(until: isOver, drain: drain)
     await registered
     return result
   }
-}
-
-private final class Flag: Sendable {
-  private let value = Atomic<Bool>(false)
-  var isRaised: Bool { value.load(ordering: .relaxed) }
-  func raise() { value.store(true, ordering: .relaxed) }
 }

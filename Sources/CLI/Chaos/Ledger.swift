@@ -17,10 +17,24 @@ package final class Ledger: Sendable {
     }
   }
 
+  /// What the hub must know of a miner that registered.
+  package struct Registration: Equatable, Sendable {
+    /// The last that was acknowledged; nil: any.
+    package var price: Price?
+    /// Of registrations that no answer came to: whoever didn't wait for one may find it carried out later
+    /// than what was asked after it.
+    package var unansweredPrices: Set<Price> = []
+
+    package init(price: Price?, unansweredPrices: Set<Price> = []) {
+      self.price = price
+      self.unansweredPrices = unansweredPrices
+    }
+  }
+
   private struct State {
     var feedback: Set<Feedback> = []
-    /// The last price that was acknowledged; nil: any.
-    var registrations: [String: Price?] = [:]
+    var registrations: [String: Registration] = [:]
+    var unansweredPrices: [String: Set<Price>] = [:]
     var registrationCount = 0
     var refusals: [String] = []
     var staleCandidates: [String] = []
@@ -47,9 +61,14 @@ package final class Ledger: Sendable {
   /// - Parameter price: what it said of itself; nil when nobody needs to look.
   package func acknowledgedRegistration(of minerID: String, price: Price?) {
     state.withLock { state in
-      state.registrations[minerID] = .some(price)
+      state.registrations[minerID] = Registration(price: price)
       state.registrationCount += 1
     }
+  }
+
+  /// No answer came to a registration at this price: it may be carried out yet.
+  package func unansweredRegistration(of minerID: String, price: Price) {
+    state.withLock { _ = $0.unansweredPrices[minerID, default: []].insert(price) }
   }
 
   /// An answer to feedback or a registration that nothing excuses: neither 200 nor 503.
@@ -60,7 +79,15 @@ package final class Ledger: Sendable {
   }
 
   package var feedback: Set<Feedback> { state.withLock { $0.feedback } }
-  package var registrations: [String: Price?] { state.withLock { $0.registrations } }
+  package var registrations: [String: Registration] {
+    state.withLock { state in
+      var registrations = state.registrations
+      for (minerID, prices) in state.unansweredPrices {
+        registrations[minerID]?.unansweredPrices = prices
+      }
+      return registrations
+    }
+  }
   package var registrationCount: Int { state.withLock { $0.registrationCount } }
   package var refusals: [String] { state.withLock { $0.refusals } }
   package var staleCandidates: [String] { state.withLock { $0.staleCandidates } }

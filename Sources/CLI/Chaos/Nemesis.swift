@@ -26,7 +26,7 @@ struct Nemesis: Sendable {
       let step = plan.next()
       try await Task.sleep(for: .milliseconds(step.calmMilliseconds))
       let recovery = try await inflict(step)
-      say("\(step.description): whole again in \(recovery / .milliseconds(1)) ms")
+      say("\(step.description): whole again in \(recovery.milliseconds) ms")
       done.append((step, recovery))
     }
     return done
@@ -142,7 +142,9 @@ extension ChaosPlan.Step {
 
   /// One line for people.
   package var description: String {
-    let number = fault.victim == .redis || fault.victim == .postgres ? "" : " (\(victim + 1))"
+    let isStore = fault.victim == .redis || fault.victim == .postgres
+    let number =
+      isStore ? "" : fault == .scorersKilled ? " (all but \(victim + 1))" : " (\(victim + 1))"
     let isCut = fault.rawValue.contains("_cut_")
     let how = isCut ? (cut == .silent ? ", in silence" : ", refused") : ""
     let lasts = fault.rawValue.hasSuffix("_restarted") || fault == .redisEmptied

@@ -55,11 +55,14 @@ struct Registrations: Sendable {
   }
 
   private func isAcknowledged(_ id: String, _ price: Price, _ body: [UInt8]) async -> Bool {
-    let ledger = ledger
     let answer = await balancer.ask(
-      by: .now + Self.patience, unanswered: { Self.noteSign(of: id, in: ledger, late: true) }
+      by: .now + Self.patience,
+      unanswered: {
+        ledger.unansweredRegistration(of: id, price: price)
+        noteSign(of: id, isLate: true)
+      }
     ) { try await $0.register(body) }
-    Self.noteSign(of: id, in: ledger, late: answer?.status != 200)
+    noteSign(of: id, isLate: answer?.status != 200)
     switch answer?.status {
     case 200: ledger.acknowledgedRegistration(of: id, price: price)
     case 503, nil: return false
@@ -68,8 +71,8 @@ struct Registrations: Sendable {
     return true
   }
 
-  private static func noteSign(of id: String, in ledger: Ledger, late: Bool) {
-    let delay = late ? carriedOutLateMilliseconds : 0
+  private func noteSign(of id: String, isLate: Bool) {
+    let delay = isLate ? Self.carriedOutLateMilliseconds : 0
     // Through which gateway nobody knows, and it makes no difference: it is in the future or just now.
     ledger.sign(of: id, through: 0, at: Timestamp.now.advanced(byMilliseconds: delay))
   }

@@ -35,15 +35,19 @@ enum ChaosTable {
   }
 
   private static func audit(_ report: ChaosReport) -> String {
-    var table = TextTable([("audit", .left), ("acknowledged", .right), ("wrong", .right)])
-    func add(_ what: String, _ acknowledged: Int?, _ wrong: Int) {
-      table.add([what, acknowledged.map { Format.count($0) } ?? "", Format.count(wrong)])
+    var table = TextTable([("audit", .left), ("of", .right), ("wrong", .right)])
+    func add(_ what: String, _ all: Int?, _ wrong: Int) {
+      table.add([what, all.map { Format.count($0) } ?? "", Format.count(wrong)])
     }
     add("feedback lost", report.feedbackAcknowledged, report.audit.lostFeedback)
     add("feedback doubled", nil, report.audit.doubledFeedback)
     add("registrations lost", report.registrationsAcknowledged, report.audit.lostRegistrations)
-    add("trust that its feedback doesn't make", nil, report.audit.trustDifferences)
-    add("miners that scorers disagree on", nil, report.audit.scorerDifferences)
+    add(
+      "trust that its feedback doesn't make", report.audit.comparedMiners,
+      report.audit.trustDifferences)
+    add(
+      "miners that scorers disagree on", report.audit.comparedMiners, report.audit.scorerDifferences
+    )
     add("candidates that were offline", nil, report.staleCandidates.count)
     add("answers unlike the plain index's", nil, report.auditDifferences)
     return table.text
