@@ -4,9 +4,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 BIN := .build/release
+SEEDS := 1 2 3
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test build bench lint format docs clean setup
+.PHONY: help run test build bench chaos lint format docs clean setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ build: setup ## Build release binaries into .build/release
 bench: build ## Measure matches per second beside a bare server's constant
 	@deploy/setup-debian.sh bench
 	@$(BIN)/poolhub bench match $(ARGS)
+
+chaos: build ## Break a private fleet in every way under load, three seeds in a row, and audit what is left
+	@for seed in $(SEEDS); do $(BIN)/poolhub chaos --strict --seed $$seed $(ARGS) || exit 1; done
 
 lint: ## Check the style of all Swift files
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT_FILES)

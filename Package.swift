@@ -141,10 +141,16 @@ let package = Package(
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
       ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
+    library(
+      "Chaos", path: "Sources/CLI/Chaos",
+      [
+        "Domain", "Fleet", "JSON", "Messaging", "Postgres", "Redis", "Simulation", "Trust", "Wire",
+        nioCore, nioPosix,
+      ]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
-        "Domain", "Fleet", "IndexBenchmark", "JSON", "Messaging", "Postgres", "Settings",
+        "Chaos", "Domain", "Fleet", "IndexBenchmark", "JSON", "Messaging", "Postgres", "Settings",
         "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
@@ -185,6 +191,7 @@ let package = Package(
         nioWebSocket,
       ]),
     tests("FleetTests", ["Domain", "Fleet", "JSON", "Simulation", "TestSupport"]),
+    tests("ChaosTests", ["Chaos", "Domain", "JSON", "Trust", nioCore, nioPosix]),
     tests(
       "IntegrationTests",
       [

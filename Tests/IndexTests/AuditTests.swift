@@ -59,6 +59,10 @@ struct FaultyIndex: MinerIndex {
 
   func contains(_ id: MinerID) -> Bool { index.contains(id) }
 
+  func holding(of id: MinerID, at now: Timestamp) -> MinerHolding? {
+    index.holding(of: id, at: now)
+  }
+
   mutating func refresh(at now: Timestamp, leaseTime: Timestamp) {
     index.refresh(at: now, leaseTime: leaseTime)
   }

@@ -55,6 +55,10 @@ struct NaiveIndex: MinerIndex {
 
   func contains(_ id: MinerID) -> Bool { place(id) != nil }
 
+  func holding(of id: MinerID, at now: Timestamp) -> MinerHolding? {
+    place(id).map { MinerHolding(miners[$0], isLive: true, at: now) }
+  }
+
   private mutating func forgetEmptyRegions() {
     let inhabited = Set(miners.map(\.record.profile.region))
     tables = tables.filter { inhabited.contains($0.key) }

@@ -14,10 +14,12 @@ struct ProgramRun: Sendable {
 
   /// Runs one of our programs in an empty folder until it ends.
   ///
-  /// - Parameter environment: all of it but PATH, so that nothing of ours gets in.
+  /// - Parameters:
+  ///   - environment: all of it but PATH, so that nothing of ours gets in.
+  ///   - limit: by then it is ended.
   static func run(
     _ program: String, _ arguments: [String] = [], environment: [String: String] = [:],
-    files: [String: String] = [:]
+    files: [String: String] = [:], limit: Duration = .seconds(60)
   ) async throws -> ProgramRun {
     let folder = try TestFolder()
     defer { folder.remove() }
@@ -30,7 +32,7 @@ struct ProgramRun: Sendable {
       environment: environment.merging(["PATH": "/usr/bin:/bin"]) { $1 },
       output: .file("\(folder.path)/.output"), workingDirectory: folder.path)
     let patience = Task {
-      try await Task.sleep(for: .seconds(60))
+      try await Task.sleep(for: limit)
       child.terminate(signal: 9)
     }
     let status = await child.waitForExit()

@@ -38,6 +38,8 @@ enum GoldenSamples {
             minerID: miner, isDuplicate: true, trustScore: 0.6, previousTrustScore: 0.5)))
     ),
     ("failure", record(.failure(Failure(.storeUnavailable)))),
+    ("inspect-request", record(version: 3, .inspectRequest([miner, MinerID("miner-2")!]))),
+    ("inspect-reply", record(version: 3, .inspectReply([holding, unseenHolding]))),
   ]
 
   /// What neighbours of an older version write, as this build reads it.
@@ -140,6 +142,18 @@ enum GoldenSamples {
     report.tokensSpent = 25_000_000
     report.idempotencyKey = "key-1"
     return report
+  }
+
+  private static var holding: MinerHolding {
+    MinerHolding(
+      id: miner, recordVersion: 42, isLive: true, price: Price(units: 10_000_000), maxParallel: 4,
+      trust: MinerTrust(score: 0.625, good: 3, bad: 1, version: 7), status: patch)
+  }
+
+  private static var unseenHolding: MinerHolding {
+    MinerHolding(
+      id: MinerID("miner-2")!, recordVersion: 1, isLive: false, price: .zero, maxParallel: 1,
+      trust: .none, status: nil)
   }
 
   private static var minerRecord: MinerRecord {

@@ -127,7 +127,7 @@ extension SplitMix64 {
   }
 
   mutating func message() -> Message {
-    switch below(9) {
+    switch below(11) {
     case 0:
       return .hello(Hello(scorerID: text(upTo: 12), minVersion: UInt8(below(256)), maxVersion: 1))
     case 1:
@@ -176,8 +176,19 @@ extension SplitMix64 {
         FeedbackReceipt(
           minerID: minerID(), isDuplicate: chance(50), trustScore: double(),
           previousTrustScore: double()))
+    case 8: return .inspectRequest((0..<below(4)).map { _ in minerID() })
+    case 9: return .inspectReply((0..<below(4)).map { _ in holding() })
     default: return .failure(Failure(Failure.Code(rawValue: UInt8(1 + below(8)))!))
     }
+  }
+
+  mutating func holding() -> MinerHolding {
+    MinerHolding(
+      id: minerID(), recordVersion: Int64(bitPattern: next()), isLive: chance(50),
+      price: Price(units: units()), maxParallel: 1 + below(65_536),
+      trust: MinerTrust(
+        score: double(), good: double(), bad: double(), version: Int64(bitPattern: next())),
+      status: maybe { $0.patch() })
   }
 
   mutating func record() -> Record {

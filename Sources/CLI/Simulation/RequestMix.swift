@@ -7,7 +7,7 @@ package struct RequestMix: Sendable {
   package init(seed: UInt64) { random = SeededRandom(seed: seed, index: -1) }
 
   /// The body of the next request.
-  package mutating func next(jobID: String) -> [UInt8] {
+  package mutating func next(jobID: String, deadlineMilliseconds: Int = 5_000) -> [UInt8] {
     let capabilities = self.capabilities()
     let accel = random.chance(0.4) ? ["cuda"] : []
     let vram = [0.0, 8, 12, 16, 24, 48][random.index(weights: [30, 25, 15, 15, 12, 3])]
@@ -30,7 +30,7 @@ package struct RequestMix: Sendable {
       json.objectField("hints") { json in
         if let region { json.field("region", region) }
         if let maxPrice { json.field("max_price", number: maxPrice) }
-        json.field("deadline_ms", 5_000)
+        json.field("deadline_ms", deadlineMilliseconds)
       }
       json.field("top_k", topK)
       json.field("explain", "brief")

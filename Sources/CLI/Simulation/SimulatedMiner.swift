@@ -17,6 +17,12 @@ package actor SimulatedMiner {
     package init() {}
   }
 
+  /// What it told the hub.
+  package enum Sign: Sendable { case registered, heartbeat }
+
+  /// Told of each sign with the miner's id and the number of the gateway.
+  package typealias Observer = @Sendable (_ minerID: String, _ sign: Sign, _ gateway: Int) -> Void
+
   private struct RegistrationRefused: Error, CustomStringConvertible {
     let answer: HubAnswer
     var description: String { "the registration was refused: \(answer.summary)" }
@@ -30,7 +36,10 @@ package actor SimulatedMiner {
   }
 
   package nonisolated let miner: MockMiner
-  private let hub: HubClient
+  private let hubs: [HubClient]
+  /// The gateway that it is at; when that fails it goes to the next.
+  private var gateway: Int
+  private let observe: Observer
   private let counters: SimulationCounters
   private let gate: Gate
   private let temper: Temper
@@ -47,13 +56,18 @@ package actor SimulatedMiner {
   private var jobs = 0
   private var isOnline = false
 
-  /// - Parameter gate: bounds how many miners register or shake hands at the same time.
+  /// - Parameters:
+  ///   - gateway: which of `hubs` it goes to first.
+  ///   - gate: bounds how many miners register or shake hands at the same time.
   package init(
-    _ miner: MockMiner, hub: HubClient, counters: SimulationCounters, gate: Gate,
-    temper: Temper = Temper(), random: SeededRandom
+    _ miner: MockMiner, hubs: [HubClient], gateway: Int, counters: SimulationCounters, gate: Gate,
+    temper: Temper = Temper(), random: SeededRandom,
+    observe: @escaping Observer = { _, _, _ in }
   ) {
     self.miner = miner
-    self.hub = hub
+    self.hubs = hubs
+    self.gateway = gateway % hubs.count
+    self.observe = observe
     self.counters = counters
     self.gate = gate
     self.temper = temper
@@ -74,11 +88,13 @@ package actor SimulatedMiner {
         case .crashed: await pauseBeforeRetry()
         case .cut(let code):
           if code == 4401 { token = nil }
+          goElsewhere()
           counters.count { $0.reconnects += 1 }
           await pauseBeforeRetry()
         }
       } catch {
         if Task.isCancelled { return }
+        goElsewhere()
         counters.count {
           $0.failures += 1
           $0.lastFailure = "\(error)"
@@ -105,6 +121,10 @@ package actor SimulatedMiner {
 
   // MARK: - Getting in
 
+  private var hub: HubClient { hubs[gateway] }
+
+  private func goElsewhere() { gateway = (gateway + 1) % hubs.count }
+
   private func connect() async throws -> WebSocketClient {
     if token == nil { try await register() }
     do {
@@ -125,6 +145,7 @@ package actor SimulatedMiner {
     if let path = json["heartbeat_path"]?.string { heartbeatPath = path }
     if let seconds = json["next_heartbeat_sec"]?.double { heartbeatSeconds = max(0.1, seconds) }
     counters.count { $0.registrations += 1 }
+    observe(miner.id, .registered, gateway)
   }
 
   private func dial() async throws -> WebSocketClient {
@@ -200,6 +221,7 @@ package actor SimulatedMiner {
   private func sendHeartbeat(on connection: WebSocketClient) async throws {
     sequence += 1
     sentAt = ContinuousClock.now
+    observe(miner.id, .heartbeat, gateway)
     let heartbeat = motion.heartbeat(sequence: sequence, jobs: jobs)
     try await connection.send(opcode: .text, payload: heartbeat)
     counters.count { $0.heartbeats += 1 }

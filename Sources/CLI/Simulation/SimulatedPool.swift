@@ -11,6 +11,7 @@ package struct SimulatedPool: Sendable {
     package var feedbackShare: Double
     package var coordinatorSecret: String?
     package var temper = SimulatedMiner.Temper()
+    package var observe: SimulatedMiner.Observer = { _, _, _ in }
 
     package init(
       urls: [String], miners: Int, seed: UInt64, matchRate: Double, feedbackShare: Double,
@@ -37,11 +38,12 @@ package struct SimulatedPool: Sendable {
     let gate = Gate(limit: Self.entryLimit)
     let catalog = MinerCatalog(seed: options.seed, count: options.miners)
     let counters = counters
+    let hubs = options.urls.map { HubClient(url: $0) }
     miners = (0..<options.miners).map { index in
       SimulatedMiner(
-        catalog[index], hub: HubClient(url: options.urls[index % options.urls.count]),
-        counters: counters, gate: gate, temper: options.temper,
-        random: SeededRandom(seed: options.seed &+ 1, index: index))
+        catalog[index], hubs: hubs, gateway: index, counters: counters, gate: gate,
+        temper: options.temper, random: SeededRandom(seed: options.seed &+ 1, index: index),
+        observe: options.observe)
     }
   }
 

@@ -26,7 +26,9 @@ extension DispatchState {
     case .failure(let failure): refused(record.requestID, failure.code, by: place, now: now)
     case .beat(let beat): beaten(place, beat, applied: record.streamID, now: now)
     case .goodbye: leaving(place, now: now)
-    case .hello, .welcome, .matchRequest, .feedbackRequest, .unknown: break
+    case .hello, .welcome, .matchRequest, .feedbackRequest, .inspectRequest, .inspectReply,
+      .unknown:
+      break
     }
   }
 

@@ -107,6 +107,10 @@ extension AuditedIndex {
 
   package func contains(_ id: MinerID) -> Bool { fast.contains(id) }
 
+  package func holding(of id: MinerID, at now: Timestamp) -> MinerHolding? {
+    fast.holding(of: id, at: now)
+  }
+
   package mutating func refresh(at now: Timestamp, leaseTime: Timestamp) {
     fast.refresh(at: now, leaseTime: leaseTime)
     plain.refresh(at: now, leaseTime: leaseTime)

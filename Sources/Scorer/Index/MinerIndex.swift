@@ -67,6 +67,9 @@ package protocol MinerIndex: Sendable {
 
   func contains(_ id: MinerID) -> Bool
 
+  /// - Returns: what is held of a miner, in short; nil when no such miner is held.
+  func holding(of id: MinerID, at now: Timestamp) -> MinerHolding?
+
   /// What is done on a clock, once a second: percentile tables and numbers of online miners.
   mutating func refresh(at now: Timestamp, leaseTime: Timestamp)
 

@@ -87,6 +87,12 @@ package struct Registry<Index: MinerIndex>: Sendable {
     match(query, at: now, leaseTime: now)
   }
 
+  /// - Returns: what is held of a miner, live or dormant; nil when none of that id is known.
+  package func holding(of id: MinerID, at now: Timestamp) -> MinerHolding? {
+    index.holding(of: id, at: now)
+      ?? dormant[id].map { MinerHolding($0, isLive: false, at: now) }
+  }
+
   /// How an audit of the answers has gone; nil where there is none.
   package var audit: AuditCounts? { index.audit }
 

@@ -192,13 +192,13 @@ struct IndexLoop<Index: MinerIndex> {
   private mutating func takeRequests(now: Int64) throws(ZMQError) {
     let age = max(0, now - lastFlush - Self.sendingMicroseconds)
     var feedback: [(gateway: Int, record: Record)] = []
-    var matches: [(gateway: Int, record: Record)] = []
+    var others: [(gateway: Int, record: Record)] = []
     try dealers.receiveAll(limit: age > 0 ? .max : Self.requestsPerTurn, now: now) {
       gateway, record in
       if case .feedbackRequest = record.message {
         feedback.append((gateway, record))
       } else {
-        matches.append((gateway, record))
+        others.append((gateway, record))
       }
     }
     for (gateway, record) in feedback {
@@ -206,9 +206,11 @@ struct IndexLoop<Index: MinerIndex> {
         take(report, record, from: gateway, since: now - age)
       }
     }
-    for (gateway, record) in matches {
-      if case .matchRequest(let query) = record.message {
-        take(query, record, from: gateway, since: now - age)
+    for (gateway, record) in others {
+      switch record.message {
+      case .matchRequest(let query): take(query, record, from: gateway, since: now - age)
+      case .inspectRequest(let ids): showHoldings(of: ids, record, to: gateway)
+      default: break
       }
     }
   }
@@ -258,6 +260,15 @@ struct IndexLoop<Index: MinerIndex> {
     feedback.take(
       report, requestID: record.requestID, gateway: gateway,
       deadline: deadline(of: record, since: start))
+  }
+
+  private func showHoldings(of ids: [MinerID], _ record: Record, to gateway: Int) {
+    let now = Timestamp.now
+    let holdings = ids.compactMap { registry.holding(of: $0, at: now) }
+    dealers.queue(
+      Record(
+        requestID: record.requestID, streamID: progress.applied, message: .inspectReply(holdings)),
+      to: gateway)
   }
 
   private func refuse(_ record: Record, _ code: Failure.Code, _ gateway: Int) {

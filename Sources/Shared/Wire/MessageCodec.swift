@@ -23,6 +23,10 @@ enum MessageCodec {
       writer.write(receipt.trustScore)
       writer.write(receipt.previousTrustScore)
     case .failure(let failure): writer.write(failure.code.rawValue)
+    case .inspectRequest(let ids): writer.write(ids.map(\.text))
+    case .inspectReply(let holdings):
+      writer.write(UInt16(holdings.count))
+      for holding in holdings { writer.write(holding) }
     }
   }
 
@@ -49,6 +53,8 @@ enum MessageCodec {
           trustScore: try reader.readDouble(), previousTrustScore: try reader.readDouble()))
     case 9:
       return .failure(Failure(Failure.Code(rawValue: try reader.read()) ?? .faulty))
+    case 16: return .inspectRequest(try reader.readInspectedIDs())
+    case 17: return .inspectReply(try reader.readHoldings())
     default: return .unknown(kind: kind)
     }
   }

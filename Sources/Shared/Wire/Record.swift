@@ -52,6 +52,10 @@ package enum Message: Equatable, Sendable {
   case feedbackRequest(FeedbackReport)
   case feedbackReply(FeedbackReceipt)
   case failure(Failure)
+  /// Since version 3, for whoever compares scorers: what does this one hold of these miners?
+  case inspectRequest([MinerID])
+  /// Of each miner that is known there, in the order asked.
+  case inspectReply([MinerHolding])
   /// Of a kind that a newer neighbour knows and this build does not.
   case unknown(kind: UInt8)
 }
@@ -157,6 +161,8 @@ extension Message {
     case .feedbackRequest: 7
     case .feedbackReply: 8
     case .failure: 9
+    case .inspectRequest: 16
+    case .inspectReply: 17
     case .unknown(let kind): kind
     }
   }
