@@ -141,11 +141,13 @@ let package = Package(
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
       ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
+    library(
+      "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark", ["CLinux", "Domain", "JSON"]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
-        "Domain", "Fleet", "IndexBenchmark", "JSON", "Postgres", "Settings", "Simulation",
-        "Telemetry",
+        "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
+        "Postgres", "Settings", "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -196,6 +198,11 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
+    // And NIO's own WebSockets, sending back what they get.
+    .executableTarget(
+      name: "bare-websocket-echo",
+      dependencies: [nioCore, nioHTTP1, nioPosix, nioWebSocket, argumentParser],
+      path: "Tests/Benchmarks/BareWebSocketEcho", swiftSettings: strict),
   ],
   cLanguageStandard: .c2x
 )
