@@ -8,8 +8,8 @@ enum GoldenSamples {
   static let records: [(name: String, record: Record)] = [
     ("hello", record(.hello(Hello(scorerID: "scorer-1", minVersion: 1, maxVersion: 1)))),
     ("welcome", record(.welcome(Welcome(gatewayID: "gateway-8203", version: 1)))),
-    ("beat", record(version: 2, .beat(beat))),
-    ("beat-of-gateway", record(version: 2, .beat(Beat()))),
+    ("beat", record(version: 3, .beat(beat))),
+    ("beat-of-gateway", record(version: 3, .beat(Beat()))),
     ("goodbye", record(.goodbye)),
     ("match-request", record(.matchRequest(query))),
     ("match-request-least", record(.matchRequest(MatchQuery(jobID: "job-1")))),
@@ -39,6 +39,8 @@ enum GoldenSamples {
   static let olderRecords: [(name: String, record: Record)] = [
     ("beat", record(.beat(unauditedBeat))),
     ("beat-of-gateway", record(.beat(Beat()))),
+    ("beat", record(version: 2, .beat(auditedBeat))),
+    ("beat-of-gateway", record(version: 2, .beat(Beat()))),
   ]
 
   static let changes: [(name: String, changes: [Change])] = [
@@ -63,6 +65,14 @@ enum GoldenSamples {
   }
 
   private static var beat: Beat {
+    var beat = auditedBeat
+    for milliseconds in [0, 12, 12, 70_000] {
+      beat.delays.record(milliseconds: Int64(milliseconds))
+    }
+    return beat
+  }
+
+  private static var auditedBeat: Beat {
     var beat = unauditedBeat
     beat.auditedAnswers = 10_000_000_000
     beat.auditDifferences = 2

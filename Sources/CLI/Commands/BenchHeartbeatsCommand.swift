@@ -123,7 +123,8 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
     return report
   }
 
-  private func measureFloor(in folder: String, _ line: ProgressLine) async throws -> HeartbeatFigures
+  private func measureFloor(in folder: String, _ line: ProgressLine) async throws
+    -> HeartbeatFigures
   {
     var servers: [BareEcho] = []
     defer { for server in servers { server.child.terminate() } }

@@ -31,7 +31,7 @@ final class HeartbeatHub: Sendable {
     options.settings =
       [
         "POOLHUB_LEASE_TTL_SEC=3600", "POOLHUB_HEARTBEATS_PER_SEC=10000000",
-        "POOLHUB_LOG_LEVEL=warning",
+        "POOLHUB_WEBSOCKET_FRAMES_PER_SEC=10000", "POOLHUB_LOG_LEVEL=warning",
         "POOLHUB_AUDIT_SHARE=0", "POOLHUB_SESSION_TTL_SEC=\(Self.sessionSeconds)",
         "POOLHUB_SESSION_SIGNING_KEYS=bench:\(signingKey.base64EncodedString())",
       ].compactMap { DevOptions.Setting($0) } + settings

@@ -104,7 +104,8 @@ struct HeartbeatRun {
     while true {
       try await Task.sleep(for: Self.pollInterval)
       let states = loads.compactMap { $0.plan.readState() }
-      if let sum = states.dropFirst().reduce(states.first, { left, right in left.map { $0 + right } })
+      if let sum = states.dropFirst().reduce(
+        states.first, { left, right in left.map { $0 + right } })
       {
         show(sum)
         if states.count == loads.count, sum.phase == phase { return sum }

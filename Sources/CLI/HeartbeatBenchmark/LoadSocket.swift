@@ -23,7 +23,8 @@ struct LoadSocket {
       AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw LoadError("no socket: \(String(cString: strerror(errno)))") }
     var one: Int32 = 1
-    setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    setsockopt(
+      descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     _ = bind_address_without_port(descriptor)
     let source = 0x7F0A_0001 + UInt32(number / connectionsPerSource)
     _ = withAddress(source, port: 0) { Glibc.bind(descriptor, $0, $1) }

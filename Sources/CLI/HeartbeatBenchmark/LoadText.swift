@@ -23,10 +23,12 @@ struct LoadText {
   }
 
   static func post(token: [UInt8], body: [UInt8], to bytes: inout [UInt8]) {
-    bytes.append(contentsOf: "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ".utf8)
+    bytes.append(
+      contentsOf: "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ".utf8)
     bytes.append(contentsOf: token)
     bytes.append(
-      contentsOf: "\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n".utf8)
+      contentsOf: "\r\nContent-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n".utf8
+    )
     bytes.append(contentsOf: body)
   }
 

@@ -16,6 +16,9 @@ import Telemetry
 
 /// Wires a gateway together from its settings.
 struct GatewayProcess {
+  /// For the stores, scorers and callers over HTTP.
+  private static let filesKeptFree = 1_000
+
   private let settings: GatewaySettings
   private let catalogue: ServiceCatalogue
   private let logger: Logger
@@ -39,6 +42,11 @@ struct GatewayProcess {
       url: url, keys: keys, store: gateway.revocationStore, revocations: gateway.revocations,
       connections: gateway.connections, apiKeys: apiKeys, gatewayID: settings.gatewayID,
       sessionSeconds: settings.sessionSeconds, logger: logger)
+    let archiver = StatusArchiver(
+      live: gateway.liveStatus, store: gateway.lastKnown, name: settings.gatewayID,
+      options: StatusArchiver.Options(perSecond: settings.statusArchivePerSecond),
+      logger: logger)
+    gateway.metrics.observe(archiver)
     let sweeper = StaleStateSweeper(
       liveStatus: gateway.liveStatus, revocations: gateway.revocationStore,
       options: StaleStateSweeper.Options(
@@ -49,7 +57,8 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          gateway.history, sweeper, follower, gateway.scorers, gateway.health, gateway.watch,
+          gateway.history, sweeper, archiver, follower, gateway.scorers, gateway.health,
+          gateway.watch,
           server(gateway),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
@@ -68,6 +77,7 @@ struct GatewayProcess {
     let tokens = SessionTokens(
       keys: settings.signingKeys.map { ($0.id, $0.secret) },
       lifetimeSeconds: settings.sessionSeconds)
+    let lastKnown = PostgresStatusStore(pool: pool)
     let revocations = Revocations()
     let connections = ConnectionTable()
     let registry = PrometheusRegistry()
@@ -89,11 +99,12 @@ struct GatewayProcess {
         revocations: revocations, apiKeys: apiKeys),
       tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
       services: PostgresServiceStore(pool: pool), catalogue: catalogue, history: history,
-      liveStatus: liveStatus,
+      liveStatus: liveStatus, lastKnown: lastKnown,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
       writer: writer, scorers: scorers, acknowledged: AcknowledgedChanges(),
-      connections: connections, health: health, metrics: metrics, overview: overview,
+      connections: connections, webSocketLimit: webSocketLimit, health: health, metrics: metrics,
+      overview: overview,
       watch: PoolWatch(
         gatewayID: settings.gatewayID, scorers: scorers, connections: connections,
         health: health, metrics: metrics, overview: overview, liveStatus: liveStatus,
@@ -119,7 +130,7 @@ struct GatewayProcess {
     let loops = MultiThreadedEventLoopGroup.singleton
     return Application(
       responder: router.buildResponder(),
-      server: HeartbeatUpgrade(gateway: gateway).server(
+      server: HeartbeatUpgrade(desk: HeartbeatDesk(gateway: gateway, loops: loops)).server(
         directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops)),
       configuration: ApplicationConfiguration(
         address: .hostname(settings.bindAddress, port: settings.port)),
@@ -129,6 +140,13 @@ struct GatewayProcess {
           metadata: ["address": "\(channel.localAddress.map { "\($0)" } ?? "unknown")"])
       },
       eventLoopGroupProvider: .shared(loops), logger: logger)
+  }
+
+  /// As set, or as many as the limit on open files bears, with some left for everything else.
+  private var webSocketLimit: Int {
+    if settings.webSocketLimit > 0 { return settings.webSocketLimit }
+    let openFileLimit = ProcessMetrics.openFileLimit().map { Int(clamping: $0) } ?? 1_024
+    return openFileLimit - min(openFileLimit / 4, Self.filesKeptFree)
   }
 
   private var databaseConfiguration: PostgresPool.Configuration {

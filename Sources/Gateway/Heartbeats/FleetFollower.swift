@@ -30,7 +30,9 @@ final class FleetFollower: Service {
     let (reloads, reload) = AsyncStream.makeStream(
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
     self.reloads = reloads
-    reader = ChangeStreamReader(url: url, keys: keys, logger: logger) { event in
+    var options = ChangeStreamReader.Options()
+    options.withStatuses = false
+    reader = ChangeStreamReader(url: url, keys: keys, options: options, logger: logger) { event in
       switch event {
       case .reachable, .unreachable: break
       case .mustReload: reload.yield()

@@ -26,6 +26,7 @@ struct IndexLoop<Index: MinerIndex> {
   private var parked = ParkedMatches()
   private var statistics: RegistryStatistics
   private var answerCount: UInt64 = 0
+  private var delays = DelayCounts()
   private var feedbackInWork = 0
   private var nextTick: Int64 = 0
   private var nextAuditLog: Int64 = 0
@@ -83,6 +84,7 @@ struct IndexLoop<Index: MinerIndex> {
       case .entries(let changes, let id):
         apply(changes)
         progress.entriesApplied(upTo: id, at: .now)
+        noteDelays(of: changes)
       case .snapshotStarted(let generation): progress.snapshotStarted(generation: generation)
       case .snapshotPart(let changes): apply(changes)
       case .snapshotLoaded(let generation, let id): snapshotLoaded(generation, upTo: id)
@@ -96,6 +98,14 @@ struct IndexLoop<Index: MinerIndex> {
 
   private mutating func apply(_ changes: [Change]) {
     registry.apply(changes, at: leases.leaseTime(at: .now))
+  }
+
+  /// From a heartbeat's arrival at its gateway to here.
+  private mutating func noteDelays(of changes: [Change]) {
+    let now = Timestamp.now
+    for case .status(_, let patch) in changes {
+      delays.record(milliseconds: now.milliseconds(since: patch.at))
+    }
   }
 
   private mutating func streamReachable(_ isReachable: Bool) {
@@ -138,6 +148,7 @@ struct IndexLoop<Index: MinerIndex> {
     beat.isStreamReachable = progress.isReachable
     beat.lagMilliseconds = progress.lagMilliseconds(at: .now)
     beat.answers = answerCount
+    beat.delays = delays
     beat.knownMiners = UInt32(clamping: statistics.known)
     beat.liveMiners = UInt32(clamping: statistics.live)
     beat.onlineMiners = UInt32(clamping: statistics.online)

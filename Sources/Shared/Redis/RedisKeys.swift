@@ -10,6 +10,8 @@ package struct RedisKeys: Hashable, Sendable {
   package let changeStream: String
   /// Hash: miner id → milliseconds, before which its session tokens are void.
   package let revocations: String
+  /// String: whose turn it is to write last known statuses down.
+  package let archivist: String
   /// Hashes: miner id → packed `StatusPatch`.
   package let statusShards: [String]
 
@@ -19,6 +21,7 @@ package struct RedisKeys: Hashable, Sendable {
   package init(prefix: String = "poolhub") {
     changeStream = "{\(prefix)}:changes"
     revocations = "{\(prefix)}:revocations"
+    archivist = "{\(prefix)}:archivist"
     statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
   }
 

@@ -60,21 +60,31 @@ extension RedisClient {
   ) async throws {
     var cursor = "0"
     repeat {
-      var command = RedisCommand("HSCAN", key, cursor, "COUNT")
-      command.append(batch)
-      let page = try await send(command).elements ?? []
-      guard page.count == 2, let next = page[0].text, let fields = page[1].elements,
-        fields.count.isMultiple(of: 2)
-      else { throw RedisError.protocolViolation("HSCAN") }
-      try await body(
-        stride(from: 0, to: fields.count, by: 2).compactMap { index in
-          guard let name = fields[index].text, let value = fields[index + 1].bytes else {
-            return nil
-          }
-          return (name, value)
-        })
-      cursor = next
+      let page = try await hashPage(key, cursor: cursor, batch: batch)
+      try await body(page.fields)
+      cursor = page.cursor
     } while cursor != "0"
+  }
+
+  /// One step of HSCAN.
+  func hashPage(
+    _ key: String, cursor: String, batch: Int
+  ) async throws(RedisError) -> (cursor: String, fields: [(name: String, value: [UInt8])]) {
+    var command = RedisCommand("HSCAN", key, cursor, "COUNT")
+    command.append(batch)
+    let page = try await send(command).elements ?? []
+    guard page.count == 2, let next = page[0].text, let fields = page[1].elements,
+      fields.count.isMultiple(of: 2)
+    else { throw .protocolViolation("HSCAN") }
+    return (
+      next,
+      stride(from: 0, to: fields.count, by: 2).compactMap { index in
+        guard let name = fields[index].text, let value = fields[index + 1].bytes else {
+          return nil
+        }
+        return (name, value)
+      }
+    )
   }
 
   /// One step of a sweep through a hash by one of `RedisScripts`' sweeps.

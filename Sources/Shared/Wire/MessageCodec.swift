@@ -69,6 +69,7 @@ extension ByteWriter {
     }
     write(beat.auditedAnswers)
     write(beat.auditDifferences)
+    beat.delays.write(to: &self)
   }
 
   fileprivate mutating func write(_ query: MatchQuery) {
@@ -150,6 +151,8 @@ extension ByteReader {
     if remaining == 0 { return beat }
     beat.auditedAnswers = try read()
     beat.auditDifferences = try read()
+    if remaining == 0 { return beat }
+    beat.delays = try DelayCounts.read(&self)
     return beat
   }
 

@@ -10,8 +10,8 @@ package struct Record: Equatable, Sendable {
   package static let magic: UInt32 = 0x4255_4850
   /// What this build speaks. A neighbour one version away is understood: payloads only ever grow at
   /// their end, readers give absent fields their default and skip what they don't know.
-  package static let currentVersion: UInt8 = 2
-  package static let spokenVersions: ClosedRange<UInt8> = 1...3
+  package static let currentVersion: UInt8 = 3
+  package static let spokenVersions: ClosedRange<UInt8> = 1...4
   package static let batchLimit = 64
 
   package var version: UInt8
@@ -113,6 +113,9 @@ package struct Beat: Equatable, Sendable {
   /// those of them that differed.
   package var auditedAnswers: UInt64 = 0
   package var auditDifferences: UInt64 = 0
+
+  /// Since version 3: how long signs of life took from their arrival at a gateway to the index.
+  package var delays = DelayCounts()
 
   package init() {}
 }
