@@ -147,11 +147,13 @@ let package = Package(
         "Domain", "Fleet", "JSON", "Messaging", "Postgres", "Redis", "Simulation", "Trust", "Wire",
         nioCore, nioPosix,
       ]),
+    library(
+      "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark", ["CLinux", "Domain", "JSON"]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
-        "Chaos", "Domain", "Fleet", "IndexBenchmark", "JSON", "Messaging", "Postgres", "Settings",
-        "Simulation", "Telemetry",
+        "Chaos", "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
+        "Messaging", "Postgres", "Settings", "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -203,6 +205,11 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
+    // And NIO's own WebSockets, sending back what they get.
+    .executableTarget(
+      name: "bare-websocket-echo",
+      dependencies: [nioCore, nioHTTP1, nioPosix, nioWebSocket, argumentParser],
+      path: "Tests/Benchmarks/BareWebSocketEcho", swiftSettings: strict),
   ],
   cLanguageStandard: .c2x
 )

@@ -63,3 +63,25 @@ struct PacingTests {
     #expect(Self.pace(online: .max, rate: 1).leaseMilliseconds == 4_000_000_000)
   }
 }
+
+@Suite("Telling miners different times")
+struct PacingSpreadTests {
+  @Test("a small fleet is told one time")
+  func small() {
+    #expect(PacingTests.pace(online: 400_000).spread(over: 64) == [20])
+  }
+
+  @Test(
+    "a slowed fleet's times differ around the pace, within the lease",
+    arguments: [410_000, 2_000_000])
+  func large(online: Int) {
+    let pace = PacingTests.pace(online: online)
+    let times = pace.spread(over: 64)
+    #expect(times.count == 64 && Set(times).count > 30)
+    for time in times {
+      #expect(time >= 20)
+      #expect(abs(time - pace.nextSeconds) <= pace.nextSeconds * 0.05)
+      #expect(2.8 * time < pace.leaseSeconds)
+    }
+  }
+}

@@ -34,6 +34,16 @@ extension RunningProcesses {
       try await expectPassed("fuzz.py", ["\(Self.fuzzSeconds)"])
     }
 
+    @Test("WebSockets keep to RFC 6455, with a peer of other people's making")
+    func webSockets() async throws {
+      try await expectPassed("websocket_tests.py")
+    }
+
+    @Test("What nobody should send costs no memory, and others don't notice")
+    func abuse() async throws {
+      try await expectPassed("websocket_abuse.py")
+    }
+
     @Test("A gateway that stops doesn't wait for those who watch it")
     func stop() async throws {
       try await RunningHub.with { hub in

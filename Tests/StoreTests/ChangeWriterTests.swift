@@ -78,7 +78,7 @@ struct ChangeWriterTests {
       }
       writer.note(.numbered(1), patch(51))
       #expect(writer.counters.pendingStatuses == 1)
-      let id = try #require(await writer.noteAndFlush(.numbered(2), patch(7)))
+      let id = try #require(await writer.append([], statuses: [(.numbered(2), patch(7))]))
       #expect(try await redis.streamIDs() == [id])
       let changes = try #require(try await entries(redis).first)
       #expect(changes.count == 2)
@@ -154,14 +154,14 @@ struct ChangeWriterTests {
       let writer = makeWriter(redis, outbox: outbox)
       let running = Task { try await writer.run() }
       defer { running.cancel() }
-      _ = await writer.noteAndFlush(.numbered(1), patch(1, queue: 1))
+      _ = await writer.noteAndWait(.numbered(1), patch(1, queue: 1))
       await redis.kill()
       let start = ContinuousClock.now
       #expect(await writer.append([trust(1)], outboxIDs: [1]) == nil)
       #expect(await writer.append([.revoked(.numbered(4), notBefore: .distantPast)]) == nil)
       writer.note(.numbered(1), patch(2))
       writer.note(.numbered(2), patch(3))
-      #expect(await writer.noteAndFlush(.numbered(1), patch(4, queue: 4)) == nil)
+      #expect(await writer.noteAndWait(.numbered(1), patch(4, queue: 4)) == nil)
       #expect(ContinuousClock.now - start < .seconds(5))
       #expect(writer.counters.pendingStatuses == 2)
       #expect(writer.counters.pendingChanges == 1)

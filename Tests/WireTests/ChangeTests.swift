@@ -14,6 +14,17 @@ struct ChangeTests {
     }
   }
 
+  @Test("who has no use for signs of life gets all the rest", arguments: 0..<4)
+  func withoutStatuses(seed: UInt64) throws {
+    var random = SplitMix64(seed: seed)
+    for _ in 0..<100 {
+      let changes = (0..<random.below(8)).map { _ in random.change() }
+      let rest = changes.filter { if case .status = $0 { false } else { true } }
+      let read = try ChangeCodec.decode(ChangeCodec.encode(changes), withStatuses: false)
+      #expect(read == rest)
+    }
+  }
+
   /// An entry by hand: `payloads` with their kinds, each with `extra` behind it.
   private static func entry(
     version: UInt8, _ payloads: [(kind: UInt8, bytes: [UInt8])], extra: [UInt8] = []

@@ -77,6 +77,9 @@ enum GoldenSamples {
     beat.waiting = 7
     beat.dropped = 300
     beat.refused = 70_000
+    for milliseconds in [0, 12, 12, 70_000] {
+      beat.delays.record(milliseconds: Int64(milliseconds))
+    }
     return beat
   }
 

@@ -151,6 +151,7 @@ extension SplitMix64 {
       beat.waiting = uint32()
       beat.dropped = next()
       beat.refused = next()
+      for _ in 0..<below(20) { beat.delays.record(milliseconds: Int64(below(20_000)) - 10) }
       return .beat(beat)
     case 3: return .goodbye
     case 4: return .matchRequest(query())

@@ -3,6 +3,9 @@ import ArgumentParser
 struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures this build on this machine.",
-    subcommands: [BenchMatchCommand.self, BenchIndexCommand.self],
+    subcommands: [
+      BenchMatchCommand.self, BenchIndexCommand.self, BenchHeartbeatsCommand.self,
+      HeartbeatLoadCommand.self,
+    ],
     defaultSubcommand: BenchMatchCommand.self)
 }

@@ -53,6 +53,17 @@ package struct Heartbeat: Equatable, Sendable {
   package var sequence: Int?
   package var status: StatusReport
 
+  init() { status = StatusReport() }
+
+  /// What a miner sent over its WebSocket.
+  /// - Returns: nil for an answer to a command, which is welcome before there are any.
+  package static func read(_ text: UnsafeRawBufferPointer) throws(Problem) -> Heartbeat? {
+    if let heartbeat = PlainHeartbeatReader.read(text) { return heartbeat }
+    let object = try Body.object(text)
+    if object["type"]?.string == "command_ack" { return nil }
+    return try Heartbeat(object)
+  }
+
   package init(_ object: JSONObject) throws(Problem) {
     (sequence, status) = try Body.read(object) { fields in
       let sequence = fields.integer("seq", in: 0...Int.max)

@@ -21,14 +21,28 @@ struct Gateway: Sendable {
   let catalogue: ServiceCatalogue
   let history: MatchHistory
   let liveStatus: RedisLiveStatusStore
+  let lastKnown: PostgresStatusStore
   let revocationStore: RedisRevocationStore
   let writer: ChangeWriter
   let scorers: ScorerClient
   let announcer: GatewayAnnouncer
   let acknowledged: AcknowledgedChanges
   let connections: ConnectionTable
+  /// How many of them there may be.
+  let webSocketLimit: Int
   let health: HealthMonitor
   let metrics: GatewayMetrics
   let overview: PostgresOverview
   let watch: PoolWatch
+}
+
+extension Gateway {
+  /// What these miners said last: what is live, and for the others what was written down of them. Of one
+  /// that never said anything there is nothing.
+  func statuses(of ids: [MinerID]) async throws -> [MinerID: StatusPatch] {
+    let live = try await liveStatus.statuses(of: ids)
+    let missing = ids.filter { live[$0] == nil }
+    if missing.isEmpty { return live }
+    return try await live.merging(lastKnown.statuses(of: missing)) { live, _ in live }
+  }
 }

@@ -136,6 +136,12 @@ struct GatewayMetrics: Sendable {
     }
   }
 
+  func observe(_ archiver: StatusArchiver) {
+    registry.onRender { [registry] in
+      registry.counter(.statusesArchived).set(total: Double(archiver.written))
+    }
+  }
+
   private static func show(_ scorers: [ScorerSnapshot], in registry: PrometheusRegistry) {
     func set(_ metric: Metric, _ value: (ScorerSnapshot) -> Double) {
       registry.setGauges(
@@ -161,6 +167,11 @@ struct GatewayMetrics: Sendable {
     setTotals(.scorerRefused) { $0.refused }
     setTotals(.scorerAuditedAnswers) { $0.auditedAnswers }
     setTotals(.scorerAuditDifferences) { $0.auditDifferences }
+    for scorer in scorers {
+      registry.histogram(.scorerHeartbeatDelay, [("scorer", scorer.scorerID)]).set(
+        counts: scorer.beat.delays.counts,
+        sum: Double(scorer.beat.delays.sumMilliseconds) / 1_000)
+    }
     guard let furthest = scorers.filter(\.isUsable).max(by: { $0.applied < $1.applied }) else {
       return
     }

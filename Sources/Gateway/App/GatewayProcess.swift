@@ -18,6 +18,9 @@ import Telemetry
 
 /// Wires a gateway together from its settings.
 struct GatewayProcess {
+  /// For the stores, scorers and callers over HTTP.
+  private static let filesKeptFree = 1_000
+
   private let settings: GatewaySettings
   private let catalogue: ServiceCatalogue
   private let curve: Curve?
@@ -45,6 +48,11 @@ struct GatewayProcess {
       url: url, keys: keys, store: gateway.revocationStore, revocations: gateway.revocations,
       connections: gateway.connections, apiKeys: apiKeys, gatewayID: settings.gatewayID,
       sessionSeconds: settings.sessionSeconds, logger: logger)
+    let archiver = StatusArchiver(
+      live: gateway.liveStatus, store: gateway.lastKnown, name: settings.gatewayID,
+      options: StatusArchiver.Options(perSecond: settings.statusArchivePerSecond),
+      logger: logger)
+    gateway.metrics.observe(archiver)
     let sweeper = StaleStateSweeper(
       liveStatus: gateway.liveStatus, revocations: gateway.revocationStore,
       options: StaleStateSweeper.Options(
@@ -55,8 +63,9 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          gateway.history, sweeper, follower, gateway.scorers, gateway.health, gateway.watch,
-          ServedWhenReady(scorers: gateway.scorers, server: server(gateway)), gateway.announcer,
+          gateway.history, sweeper, archiver, follower, gateway.scorers, gateway.health,
+          gateway.watch, ServedWhenReady(scorers: gateway.scorers, server: server(gateway)),
+          gateway.announcer,
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
@@ -74,6 +83,7 @@ struct GatewayProcess {
     let tokens = SessionTokens(
       keys: settings.signingKeys.map { ($0.id, $0.secret) },
       lifetimeSeconds: settings.sessionSeconds)
+    let lastKnown = PostgresStatusStore(pool: pool)
     let revocations = Revocations()
     let connections = ConnectionTable()
     let registry = PrometheusRegistry()
@@ -100,11 +110,12 @@ struct GatewayProcess {
         revocations: revocations, apiKeys: apiKeys),
       tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
       services: PostgresServiceStore(pool: pool), catalogue: catalogue, history: history,
-      liveStatus: liveStatus,
+      liveStatus: liveStatus, lastKnown: lastKnown,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
       writer: writer, scorers: scorers, announcer: announcer, acknowledged: AcknowledgedChanges(),
-      connections: connections, health: health, metrics: metrics, overview: overview,
+      connections: connections, webSocketLimit: webSocketLimit, health: health, metrics: metrics,
+      overview: overview,
       watch: PoolWatch(
         gatewayID: settings.gatewayID, scorers: scorers, connections: connections,
         health: health, metrics: metrics, overview: overview, liveStatus: liveStatus,
@@ -130,7 +141,7 @@ struct GatewayProcess {
     let loops = MultiThreadedEventLoopGroup.singleton
     return Application(
       responder: router.buildResponder(),
-      server: HeartbeatUpgrade(gateway: gateway).server(
+      server: HeartbeatUpgrade(desk: HeartbeatDesk(gateway: gateway, loops: loops)).server(
         directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops)),
       configuration: ApplicationConfiguration(
         address: .hostname(settings.bindAddress, port: settings.port)),
@@ -140,6 +151,13 @@ struct GatewayProcess {
           metadata: ["address": "\(channel.localAddress?.hostAndPort ?? "unknown")"])
       },
       eventLoopGroupProvider: .shared(loops), logger: logger)
+  }
+
+  /// As set, or as many as the limit on open files bears, with some left for everything else.
+  private var webSocketLimit: Int {
+    if settings.webSocketLimit > 0 { return settings.webSocketLimit }
+    let openFileLimit = ProcessMetrics.openFileLimit().map { Int(clamping: $0) } ?? 1_024
+    return openFileLimit - min(openFileLimit / 4, Self.filesKeptFree)
   }
 
   private var databaseConfiguration: PostgresPool.Configuration {

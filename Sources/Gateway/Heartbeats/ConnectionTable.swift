@@ -6,11 +6,10 @@ import Synchronization
 /// The WebSockets that this gateway holds, one a miner.
 final class ConnectionTable: Sendable {
   struct Connection: Sendable {
-    var session: Session
+    /// Its session's.
+    var issuedAt: Timestamp
     var openedAt: Timestamp
     var sender: WebSocketSender
-    /// Tells two connections of one miner apart.
-    var id: UInt64
   }
 
   private let connections = Mutex<[MinerID: Connection]>([:])
@@ -28,18 +27,15 @@ final class ConnectionTable: Sendable {
   var count: Int { connections.withLock { $0.count } }
 
   /// Takes a connection in; an older one of the same miner is closed.
-  func add(_ connection: Connection) {
-    let older = connections.withLock { table in
-      defer { table[connection.session.minerID] = connection }
-      return table[connection.session.minerID]
-    }
+  func add(_ connection: Connection, of minerID: MinerID) {
+    let older = connections.withLock { $0.updateValue(connection, forKey: minerID) }
     older?.sender.close(.replaced, reason: "replaced by a newer connection")
   }
 
   /// Unless another one has taken its place.
-  func remove(_ minerID: MinerID, id: UInt64) {
+  func remove(_ minerID: MinerID, _ session: WebSocketSession) {
     connections.withLock { table in
-      if table[minerID]?.id == id { table[minerID] = nil }
+      if table[minerID]?.sender.reaches(session) == true { table[minerID] = nil }
     }
   }
 
@@ -54,7 +50,7 @@ final class ConnectionTable: Sendable {
   /// Closes a connection whose session was revoked.
   func close(_ minerID: MinerID, issuedUpTo moment: Timestamp) {
     let revoked = connections.withLock { table in
-      table[minerID].flatMap { $0.session.issuedAt <= moment ? $0 : nil }
+      table[minerID].flatMap { $0.issuedAt <= moment ? $0 : nil }
     }
     revoked?.sender.close(.revoked, reason: "the session was revoked")
   }
@@ -66,4 +62,5 @@ extension WebSocketCloseCode {
   static let revoked = WebSocketCloseCode(rawValue: 4401)
   static let noHeartbeat = WebSocketCloseCode(rawValue: 4408)
   static let replaced = WebSocketCloseCode(rawValue: 4409)
+  static let tooFast = WebSocketCloseCode(rawValue: 4429)
 }

@@ -32,7 +32,9 @@ final class FleetFollower: Service {
       of: Void.self, bufferingPolicy: .bufferingNewest(1))
     self.reloads = reloads
     self.reload = reload
-    reader = ChangeStreamReader(url: url, keys: keys, logger: logger) { event in
+    var options = ChangeStreamReader.Options()
+    options.withStatuses = false
+    reader = ChangeStreamReader(url: url, keys: keys, options: options, logger: logger) { event in
       switch event {
       case .unreachable: break
       // What was revoked while Redis was away isn't stored yet; nor is anything in one that came back empty.

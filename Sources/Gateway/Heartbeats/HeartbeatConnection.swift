@@ -1,44 +1,50 @@
 import Domain
 import GatewayAPI
 import GatewayPolicy
-import JSON
 import Logging
 import Messaging
 import NIOCore
 import OnePort
 
-/// One miner's WebSocket: a frame in, a status noted, an `ack` out. Belongs to its event loop.
-final class HeartbeatConnection: WebSocketSessionDelegate {
+/// One miner's WebSocket: a frame in, a status noted, an `ack` out. Belongs to its event loop. Of all that
+/// there is for a connection this is to stay small: there are tens of thousands.
+final class HeartbeatConnection: WebSocketSessionDelegate, TimerWheelMember {
   /// Bad frames in a row that end it.
   private static let badFrameLimit = 10
 
-  private let gateway: Gateway
+  var wheelPlace: TimerWheelPlace?
+  private let desk: HeartbeatDesk
+  private let clock: ConnectionClock
   private let session: Session
-  private let id: UInt64
-  private var badFrames = 0
+  /// From its opening to its end, which breaks the circle.
+  private var webSocket: WebSocketSession?
   private var lastHeard = NIODeadline.now()
-  private var silenceCheck: Scheduled<Void>?
+  private var badFrames: UInt8 = 0
+  /// At the last look, what was sent hadn't been read.
+  private var wasBlocked = false
 
-  init(gateway: Gateway, session: Session) {
-    self.gateway = gateway
+  private var gateway: Gateway { _read { yield desk.gateway } }
+
+  init(desk: HeartbeatDesk, clock: ConnectionClock, session: Session) {
+    self.desk = desk
+    self.clock = clock
     self.session = session
-    id = .random(in: .min ... .max)
   }
 
   func sessionOpened(_ webSocket: WebSocketSession) {
+    self.webSocket = webSocket
     let now = Timestamp.now
     gateway.connections.add(
       ConnectionTable.Connection(
-        session: session, openedAt: now, sender: webSocket.sender, id: id))
-    watchForSilence(webSocket)
+        issuedAt: session.issuedAt, openedAt: now, sender: webSocket.sender),
+      of: session.minerID)
     // The session may have been revoked between the check and now.
     if gateway.revocations.isRevoked(session) {
       return webSocket.close(.revoked, reason: "the session was revoked")
     }
-    let (writer, minerID, gatewayID) = (
-      gateway.writer, session.minerID, gateway.settings.gatewayID
-    )
-    Task { await writer.append([.connected(minerID, gateway: gatewayID, at: now)]) }
+    look()
+    gateway.writer.post(
+      .connected(session.minerID, gateway: gateway.settings.gatewayID, at: now))
   }
 
   func session(_ webSocket: WebSocketSession, received text: ByteBuffer) {
@@ -73,8 +79,9 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
   }
 
   func sessionClosed(_ webSocket: WebSocketSession, _ closure: WebSocketClosure) {
-    silenceCheck?.cancel()
-    gateway.connections.remove(session.minerID, id: id)
+    clock.forget(self)
+    self.webSocket = nil
+    gateway.connections.remove(session.minerID, webSocket)
     gateway.metrics.closed(closure)
     gateway.logger.debug(
       "websocket closed",
@@ -82,32 +89,39 @@ final class HeartbeatConnection: WebSocketSessionDelegate {
   }
 
   private func take(_ text: ByteBuffer, _ webSocket: WebSocketSession) throws(Problem) {
-    let object = try Body.object(text.readableBytesView)
-    // Answers to commands are welcome before there are any.
-    if object["type"]?.string == "command_ack" { return }
-    let heartbeat = try Heartbeat(object)
+    let read = text.withUnsafeReadableBytes { bytes in
+      Result { () throws(Problem) in try Heartbeat.read(bytes) }
+    }
+    guard let heartbeat = try read.get() else { return }
     let pacing = gateway.health.pacing
-    lastHeard = .now()
+    lastHeard = webSocket.lastRead
     gateway.writer.note(
       session.minerID,
       heartbeat.status.patch(at: .now, leaseMilliseconds: pacing.leaseMilliseconds))
     gateway.metrics.heartbeats(.webSocket).increment()
     webSocket.sendText(
-      ByteBuffer(
-        bytes: HeartbeatFrame.ack(
-          sequence: heartbeat.sequence, nextSeconds: pacing.nextSeconds)))
+      clock.acknowledgements.text(sequence: heartbeat.sequence, pacing: pacing))
   }
 
-  /// A miner that says nothing for a whole lease is offline, and its connection of no use.
-  private func watchForSilence(_ webSocket: WebSocketSession) {
+  /// Looks how the miner is doing, and when to look again. One that says nothing for a whole lease is
+  /// offline, and its connection of no use; one of which nothing at all is heard may be gone without a
+  /// word; one that doesn't read holds memory.
+  func look() {
+    guard let webSocket, webSocket.isOpen else { return }
+    let now = NIODeadline.now()
     let lease = TimeAmount.milliseconds(Int64(gateway.health.pacing.leaseMilliseconds))
-    let left = lastHeard + lease - NIODeadline.now()
-    guard left > .zero else {
+    let leaseLeft = lastHeard + lease - now
+    guard leaseLeft > .zero else {
       return webSocket.close(.noHeartbeat, reason: "no heartbeat in time")
     }
-    silenceCheck = webSocket.channel.eventLoop.assumeIsolated().scheduleTask(in: left) {
-      [weak webSocket] in
-      if let webSocket { self.watchForSilence(webSocket) }
-    }
+    let isBlocked = webSocket.isBlocked
+    if isBlocked && wasBlocked { return webSocket.abandon(.writeTimeout) }
+    wasBlocked = isBlocked
+    let quiet = now - webSocket.lastRead
+    if quiet >= desk.pingInterval + desk.pingInterval { return webSocket.abandon(.silence) }
+    if quiet >= desk.pingInterval { webSocket.ping() }
+    let untilPing = desk.pingInterval - quiet
+    clock.look(
+      at: self, in: min(leaseLeft, untilPing > .zero ? untilPing : desk.pingInterval))
   }
 }

@@ -11,8 +11,11 @@ import OnePort
 /// Who gets a heartbeat WebSocket, decided before the upgrade.
 struct HeartbeatUpgrade: Sendable {
   private static let path = "/v1/miners/heartbeat"
+  private static let retryAfterSeconds = 10
 
-  let gateway: Gateway
+  let desk: HeartbeatDesk
+
+  private var gateway: Gateway { desk.gateway }
 
   /// - Parameter directly: answers what it takes before Hummingbird sees it.
   func server(directly route: any DirectRoute) -> HTTPServerBuilder {
@@ -24,11 +27,17 @@ struct HeartbeatUpgrade: Sendable {
       return answer
     }
     configuration.directRoute = route
+    configuration.onOpeningLimit = { [metrics = gateway.metrics] in
+      metrics.limitHit("handshakes")
+    }
     return .onePort(
       configuration: configuration,
       shouldUpgrade: { head, channel in
         guard Self.isHeartbeatPath(head.uri) else {
           return channel.eventLoop.makeSucceededFuture(.notMine)
+        }
+        if let decision = decideAtOnce(head) {
+          return channel.eventLoop.makeSucceededFuture(decision)
         }
         return channel.eventLoop.makeFutureWithTask { await self.decide(head) }
       },
@@ -37,9 +46,27 @@ struct HeartbeatUpgrade: Sendable {
           try channel.pipeline.syncOperations.addHandler(
             WebSocketSession(
               channel: channel,
-              delegate: HeartbeatConnection(gateway: gateway, session: session)))
+              delegate: HeartbeatConnection(
+                desk: desk, clock: desk.clock(of: channel.eventLoop), session: session),
+              limits: desk.limits))
         }
       })
+  }
+
+  /// As nearly always: with a session token there is nothing to be looked up. Or there is no room.
+  private func decideAtOnce(_ head: HTTPRequestHead) -> UpgradeDecision<Session>? {
+    let requestID = Self.requestID(head)
+    if gateway.connections.count >= gateway.webSocketLimit {
+      gateway.metrics.limitHit("websockets")
+      let problem = Problem(
+        .overloaded, "this gateway holds as many miners as it can",
+        retryAfterSeconds: Self.retryAfterSeconds)
+      return .refuse(ReadyResponse(problem, requestID: requestID))
+    }
+    guard let session = gateway.callers.knownMiner(presenting: Self.token(of: head)) else {
+      return nil
+    }
+    return .accept(session, headers: ["X-Request-ID": requestID])
   }
 
   private func decide(_ head: HTTPRequestHead) async -> UpgradeDecision<Session> {

@@ -70,6 +70,12 @@ struct Callers: Sendable {
     return try await miner(presenting: token).minerID
   }
 
+  /// A miner by a good session token; nil where there is more to find out, or nothing good.
+  func knownMiner(presenting token: String?) -> Session? {
+    if case .miner(let session) = identify(token) { return session }
+    return nil
+  }
+
   /// A miner by its session token or API key. With a key the session begins now.
   func miner(presenting token: String?) async throws -> Session {
     switch identify(token) {

@@ -40,6 +40,7 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
   private var hasOutcome = false
   private var context: ChannelHandlerContext?
   private var timeout: Scheduled<Void>?
+  private var opening: UInt64?
   /// Seen while nobody was there to act on them.
   private var isQuiescing = false
   private var isInputClosed = false
@@ -55,16 +56,19 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
+    opening = plan.openings.enter(context.channel)
     closeAfter(plan.configuration.handshakeTimeout, context: context)
   }
 
   func handlerRemoved(context: ChannelHandlerContext) {
     timeout?.cancel()
+    leaveOpenings()
     self.context = nil
     settle(.closed)
   }
 
   func channelInactive(context: ChannelHandlerContext) {
+    leaveOpenings()
     settle(.closed)
     context.fireChannelInactive()
   }
@@ -103,6 +107,10 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
     case (_, ChannelEvent.inputClosed): context.close(promise: nil)
     default: context.fireUserInboundEventTriggered(event)
     }
+  }
+
+  private func leaveOpenings() {
+    if let opening = opening.take() { plan.openings.leave(opening) }
   }
 
   /// Handlers as Hummingbird's `HTTP1Channel` sets them up, behind those of our own.

@@ -39,6 +39,7 @@ struct UpgradePlan<Accepted: Sendable>: Sendable {
     @Sendable (HTTPRequestHead, any Channel) -> EventLoopFuture<UpgradeDecision<Accepted>>
   let onUpgrade: @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
   let upgraded = UpgradedChannels()
+  let openings: OpeningRoom
   /// Computes the handshake's answer and adds the frame codec; deciding is done before it.
   let webSocketUpgrader: NIOWebSocketServerUpgrader
 
@@ -51,6 +52,8 @@ struct UpgradePlan<Accepted: Sendable>: Sendable {
       @escaping @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
   ) {
     self.configuration = configuration
+    openings = OpeningRoom(
+      limit: configuration.openingLimit, onEviction: configuration.onOpeningLimit)
     self.shouldUpgrade = shouldUpgrade
     self.onUpgrade = onUpgrade
     webSocketUpgrader = NIOWebSocketServerUpgrader(

@@ -7,6 +7,10 @@ package struct OnePortConfiguration: Sendable {
   package var headerFieldByteLimit = 16 * 1024
   package var headerListByteLimit = 32 * 1024
   package var headerCountLimit = 100
+  /// Connections that may be without a first request at the same time; the oldest goes for a newer one.
+  package var openingLimit = 1_024
+  /// Told each time that one goes for that.
+  package var onOpeningLimit: @Sendable () -> Void = {}
   /// From the connection's start to its first whole request head and the decision about an upgrade.
   package var handshakeTimeout: TimeAmount = .seconds(10)
   /// An HTTP connection with no request in progress is closed after this long.

@@ -3,9 +3,16 @@ import NIOCore
 /// Reaches a `WebSocketSession` from any thread. Sending to a session that is gone does nothing.
 package struct WebSocketSender: Sendable {
   private let session: NIOLoopBound<WebSocketSession>
+  private let identity: ObjectIdentifier
 
-  init(_ session: NIOLoopBound<WebSocketSession>) {
-    self.session = session
+  init(_ session: WebSocketSession) {
+    self.session = NIOLoopBound(session, eventLoop: session.channel.eventLoop)
+    identity = ObjectIdentifier(session)
+  }
+
+  /// Whether this is the way to `session`.
+  package func reaches(_ session: WebSocketSession) -> Bool {
+    identity == ObjectIdentifier(session)
   }
 
   package func sendText(_ text: ByteBuffer) {

@@ -39,22 +39,45 @@ package struct WebSocketClosure: Sendable, Equatable {
     case lost
     /// The peer didn't read, and more than the limit waited for it.
     case outboundLimit
+    /// The peer didn't read for too long.
+    case writeTimeout
+    /// Nothing came from the peer, not even answers to pings.
+    case silence
   }
 
   package var cause: Cause
   package var code: WebSocketCloseCode
 }
 
-/// The limits of one WebSocket.
-package struct WebSocketLimits: Sendable {
-  /// A message's bytes, all its fragments together.
-  package var messageByteLimit = 16 * 1024
-  /// More than this waiting for a peer that doesn't read closes the connection.
-  package var outboundByteLimit = 256 * 1024
-  /// From this side's close frame to the end, whether or not the peer answers it.
-  package var closeTimeout: TimeAmount = .seconds(5)
+/// The limits of WebSockets. One for all of a port's, as each of them holds on to it.
+package final class WebSocketLimits: Sendable {
+  package static let standard = WebSocketLimits()
 
-  package init() {}
+  /// A message's bytes, all its fragments together.
+  let messageByteLimit = 16 * 1024
+  /// More than this waiting for a peer that doesn't read closes the connection.
+  let outboundByteLimit = 256 * 1024
+  /// From this side's close frame to the end, whether or not the peer answers it.
+  let closeTimeout = TimeAmount.seconds(5)
+  let frames: FrameLimit?
+
+  /// - Parameter frames: how many frames of any kind a peer may send; nil: any number.
+  package init(frames: FrameLimit? = nil) { self.frames = frames }
+}
+
+/// So many frames a second, and as many more at once as make up a few seconds.
+package struct FrameLimit: Sendable {
+  /// Between two frames of a peer that sends as fast as it may.
+  let interval: TimeAmount
+  /// How far ahead of that pace a peer may be.
+  let tolerance: TimeAmount
+  let closeCode: WebSocketCloseCode
+
+  package init(perSecond: Int, burstSeconds: Int, closeCode: WebSocketCloseCode) {
+    interval = .nanoseconds(1_000_000_000 / Int64(perSecond))
+    tolerance = .seconds(Int64(burstSeconds))
+    self.closeCode = closeCode
+  }
 }
 
 /// The server's end of one WebSocket that carries text: the handler behind NIO's frame codec.
@@ -84,11 +107,15 @@ package final class WebSocketSession: ChannelInboundHandler {
   /// While a read's frames are handled, answers to them are flushed once, at its end.
   private var isReading = false
   private var needsFlush = false
+  /// When the peer was last heard of, by whatever kind of frame.
+  package private(set) var lastRead = NIODeadline.now()
+  /// When the next frame would be due, if the peer sent them as fast as it may (GCRA).
+  private var nextFrame = NIODeadline.uptimeNanoseconds(0)
 
   /// - Parameter delegate: kept until the session is closed.
   package init(
     channel: any Channel, delegate: any WebSocketSessionDelegate,
-    limits: WebSocketLimits = WebSocketLimits()
+    limits: WebSocketLimits = .standard
   ) {
     self.channel = channel
     self.delegate = delegate
@@ -97,9 +124,7 @@ package final class WebSocketSession: ChannelInboundHandler {
   }
 
   /// Lets any thread send.
-  package var sender: WebSocketSender {
-    WebSocketSender(NIOLoopBound(self, eventLoop: channel.eventLoop))
-  }
+  package var sender: WebSocketSender { WebSocketSender(self) }
 
   package var isOpen: Bool { state == .open && context != nil }
 
@@ -108,11 +133,7 @@ package final class WebSocketSession: ChannelInboundHandler {
   /// Sends one text message, unless the session is closing. `text` must be valid UTF-8.
   package func sendText(_ text: ByteBuffer) {
     guard state == .open, let context else { return }
-    guard mayWrite(text.readableBytes) else {
-      closure = WebSocketClosure(cause: .outboundLimit, code: .abnormal)
-      state = .closing
-      return context.close(promise: nil)
-    }
+    guard mayWrite(text.readableBytes) else { return abandon(.outboundLimit) }
     write(WebSocketFrame(fin: true, opcode: .text, data: text), context: context)
   }
 
@@ -126,6 +147,27 @@ package final class WebSocketSession: ChannelInboundHandler {
     guard state == .open else { return }
     closure = WebSocketClosure(cause: .hub, code: code)
     sendClose(code, reason: reason)
+  }
+
+  /// Asks the peer for a sign of life.
+  package func ping() {
+    guard state == .open, let context else { return }
+    write(
+      WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer()), context: context)
+  }
+
+  /// Whether anything waits that the kernel didn't take, because the peer hasn't read for a while.
+  package var isBlocked: Bool {
+    let waiting = try? channel.syncOptions?.getOption(.bufferedWritableBytes)
+    return (waiting ?? 0) > 0
+  }
+
+  /// Ends the connection without a word: nobody would hear it.
+  package func abandon(_ cause: WebSocketClosure.Cause) {
+    guard let context else { return }
+    if state == .open { closure = WebSocketClosure(cause: cause, code: .abnormal) }
+    state = .closing
+    context.close(promise: nil)
   }
 
   private func mayWrite(_ byteCount: Int) -> Bool {
@@ -178,12 +220,25 @@ package final class WebSocketSession: ChannelInboundHandler {
   package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     isReading = true
     let frame = Self.unwrapInboundIn(data)
-    if state == .open {
+    lastRead = .now()
+    if state == .open, isTooFast() {
+      let code = limits.frames?.closeCode ?? .protocolError
+      closure = WebSocketClosure(cause: .hub, code: code)
+      sendClose(code, reason: "too many frames", then: .output)
+    } else if state == .open {
       perform(messages.receive(frame), context: context)
     } else if state == .closing, frame.opcode == .connectionClose {
       // The answer to this side's close frame, or one that crossed it.
       context.close(promise: nil)
     }
+  }
+
+  private func isTooFast() -> Bool {
+    guard let frames = limits.frames else { return false }
+    let due = max(nextFrame, lastRead)
+    if due - lastRead > frames.tolerance { return true }
+    nextFrame = due + frames.interval
+    return false
   }
 
   package func channelReadComplete(context: ChannelHandlerContext) {

@@ -1,9 +1,15 @@
 /// How often miners are told to speak, so that the fleet's heartbeats stay within what gateways bear.
 package struct HeartbeatPacing: Equatable, Sendable {
+  /// The part of `nextSeconds` by which a slowed fleet's miners are told different times, so that they
+  /// don't all speak at once.
+  private static let jitter = 0.1
+
   /// To the next heartbeat; answered as `next_heartbeat_sec`.
   package var nextSeconds: Double
   /// Online for this long after each; answered as `lease_ttl_sec`.
   package var leaseSeconds: Double
+  /// The shortest that anybody is told.
+  private var leastSeconds: Double
 
   /// A third of the configured lease, or longer when `onlineMiners` would pass the gateways' rate;
   /// the lease is then three of those.
@@ -11,12 +17,27 @@ package struct HeartbeatPacing: Equatable, Sendable {
     let rate = Double(heartbeatsPerSecond) * Double(max(1, gateways))
     let third = Double(leaseSeconds) / 3
     // Rounded down to milliseconds: three of them never pass a lease that they should fit in.
-    nextSeconds = (max(third, Double(onlineMiners) / rate) * 1_000).rounded(.down) / 1_000
+    nextSeconds = Self.wholeMilliseconds(max(third, Double(onlineMiners) / rate))
+    leastSeconds = Self.wholeMilliseconds(third)
     self.leaseSeconds = max(Double(leaseSeconds), 3 * nextSeconds)
   }
 
   /// Both are whole milliseconds, but for what binary floating point makes of them.
   package var leaseMilliseconds: UInt32 {
     UInt32(min((leaseSeconds * 1_000).rounded(), 4_000_000_000))
+  }
+
+  /// The times to tell `count` miners. Where the fleet is slowed down they differ around `nextSeconds`, never
+  /// below what a small fleet is told; the lease has room for all of them.
+  package func spread(over count: Int) -> [Double] {
+    if nextSeconds <= leastSeconds { return [nextSeconds] }
+    return (0..<count).map { step in
+      let share = (Double(step) + 0.5) / Double(count) - 0.5
+      return max(leastSeconds, Self.wholeMilliseconds(nextSeconds * (1 + Self.jitter * share)))
+    }
+  }
+
+  private static func wholeMilliseconds(_ seconds: Double) -> Double {
+    (seconds * 1_000).rounded(.down) / 1_000
   }
 }

@@ -109,7 +109,7 @@ struct MinerRoutes {
     let now = Timestamp.now
     let pacing = gateway.health.pacing
     gateway.acknowledged.note(
-      await gateway.writer.noteAndFlush(
+      await gateway.writer.noteAndWait(
         id, report.patch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)))
     return .json(
       MinerAnswer.alive(
@@ -120,7 +120,7 @@ struct MinerRoutes {
   @Sendable private func status(_ request: Request, _: GatewayContext) async throws -> Response {
     let id = try await gateway.callers.miner(request)
     guard let held = try await gateway.miners.record(id) else { throw Self.unknownMiner }
-    let live = try await gateway.liveStatus.statuses(of: [id])[id]
+    let live = try await gateway.statuses(of: [id])[id]
     var json = JSONWriter()
     MinerStatus(record: held.record, trust: held.trust, live: live, createdAt: held.createdAt)
       .write(to: &json, at: .now)

@@ -51,7 +51,7 @@ struct OperatorRoutes {
       filter: MinerFilter(
         region: query.region, capability: query.capability, minTrust: query.minTrust,
         idPart: query.search))
-    let live = try await gateway.liveStatus.statuses(of: rows.map(\.record.id))
+    let live = try await gateway.statuses(of: rows.map(\.record.id))
     return rows.map { row in
       MinerStatus(
         record: row.record, trust: row.trust, live: live[row.record.id], createdAt: row.createdAt)

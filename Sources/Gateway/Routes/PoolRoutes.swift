@@ -80,7 +80,7 @@ struct PoolRoutes {
     guard let id = name.flatMap({ MinerID($0) }),
       let held = try await gateway.miners.record(id)
     else { throw Problem(.unknownMiner, "this miner is not registered") }
-    let live = try await gateway.liveStatus.statuses(of: [id])[id]
+    let live = try await gateway.statuses(of: [id])[id]
     let feedback = try await gateway.overview.feedback(on: id, limit: Self.feedbackLimit)
     let services = try await gateway.services.list(id)
     let status = MinerStatus(

@@ -30,6 +30,7 @@ struct IndexLoop<Index: MinerIndex> {
   private var answerCount: UInt64 = 0
   private var droppedCount: UInt64 = 0
   private var refusedCount: UInt64 = 0
+  private var delays = DelayCounts()
   private var feedbackInWork = 0
   /// When gateways could last hear of this scorer.
   private var lastFlush = MonotonicClock.microseconds()
@@ -95,6 +96,7 @@ struct IndexLoop<Index: MinerIndex> {
       case .entries(let changes, let id):
         apply(changes)
         progress.entriesApplied(upTo: id, at: .now)
+        noteDelays(of: changes)
       case .snapshotStarted(let generation): progress.snapshotStarted(generation: generation)
       case .snapshotPart(let changes): apply(changes)
       case .snapshotLoaded(let generation, let id): snapshotLoaded(generation, upTo: id)
@@ -111,6 +113,14 @@ struct IndexLoop<Index: MinerIndex> {
 
   private mutating func apply(_ changes: [Change]) {
     registry.apply(changes, at: leases.leaseTime(at: .now))
+  }
+
+  /// From a heartbeat's arrival at its gateway to here.
+  private mutating func noteDelays(of changes: [Change]) {
+    let now = Timestamp.now
+    for case .status(_, let patch) in changes {
+      delays.record(milliseconds: now.milliseconds(since: patch.at))
+    }
   }
 
   private mutating func streamReachable(_ isReachable: Bool) {
@@ -157,6 +167,7 @@ struct IndexLoop<Index: MinerIndex> {
     beat.waiting = UInt32(clamping: parked.count + feedbackInWork)
     beat.dropped = droppedCount
     beat.refused = refusedCount
+    beat.delays = delays
     beat.knownMiners = UInt32(clamping: statistics.known)
     beat.liveMiners = UInt32(clamping: statistics.live)
     beat.onlineMiners = UInt32(clamping: statistics.online)

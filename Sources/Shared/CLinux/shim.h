@@ -1,4 +1,6 @@
 // What Glibc's Swift module leaves out, and the variadic calls that Swift cannot make.
+#include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 
@@ -9,4 +11,11 @@ static inline int set_current_thread_name(const char *name) {
 // Linux sends this process `signal` when the thread that started it ends.
 static inline int set_parent_death_signal(int signal) {
   return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0);
+}
+
+// Lets connections to one server share a source port with those to others, so that the kernel
+// doesn't run out of ports.
+static inline int bind_address_without_port(int socket) {
+  int one = 1;
+  return setsockopt(socket, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
 }

@@ -27,7 +27,7 @@ struct ChangeFlush: Sendable {
     var outcome = Outcome()
     let durable = batch.items.flatMap(\.changes)
     var durableRest = durable[...]
-    var statusRest = batch.statuses[...]
+    var statusRest = batch.statuses.map { ($0.key, $0.value) }[...]
     while !durableRest.isEmpty || !statusRest.isEmpty {
       var changes = Array(durableRest.prefix(changesPerEntry))
       durableRest = durableRest.dropFirst(changes.count)

@@ -68,10 +68,18 @@ package final class ChangeWriter: Service {
     state.withLock { $0.pending.note(id, patch) }
   }
 
-  /// Takes in a sign of life and waits until it is written.
+  /// Takes in a change that no outbox knows of, to be written with the next flush. Never waits.
+  package func post(_ change: Change) {
+    state.withLock { $0.pending.append(.init(changes: [change], outboxIDs: [])) }
+  }
+
+  /// Takes in a sign of life and waits until the next flush has written it. There may be thousands a
+  /// second, so none of them makes a flush of its own.
   /// - Returns: as `append`.
-  package func noteAndFlush(_ id: MinerID, _ patch: StatusPatch) async -> StreamID? {
-    await append([], statuses: [(id, patch)])
+  package func noteAndWait(_ id: MinerID, _ patch: StatusPatch) async -> StreamID? {
+    await wait(deadlineMilliseconds: options.appendDeadlineMilliseconds, flushes: false) {
+      $0.note(id, patch)
+    }
   }
 
   /// Writes changes at once, together with all that is pending.
@@ -85,7 +93,7 @@ package final class ChangeWriter: Service {
   package func append(
     _ changes: [Change], outboxIDs: [Int64] = [], statuses: [(MinerID, StatusPatch)] = []
   ) async -> StreamID? {
-    await flush(deadlineMilliseconds: options.appendDeadlineMilliseconds) { pending in
+    await wait(deadlineMilliseconds: options.appendDeadlineMilliseconds, flushes: true) { pending in
       pending.append(.init(changes: changes, outboxIDs: outboxIDs))
       for (id, patch) in statuses { pending.note(id, patch) }
     }
@@ -128,7 +136,9 @@ package final class ChangeWriter: Service {
       }
     }
     if state.withLock({ $0.isIdle }) { return }
-    let id = await flush(deadlineMilliseconds: options.shutdownFlushMilliseconds) { _ in }
+    let id = await wait(
+      deadlineMilliseconds: options.shutdownFlushMilliseconds, flushes: true
+    ) { _ in }
     if id == nil {
       logger.warning(
         "the last signs of life could not be written",
@@ -145,8 +155,9 @@ package final class ChangeWriter: Service {
     if starts { Task { await self.flushWhileRequested() } }
   }
 
-  private func flush(
-    deadlineMilliseconds: Int, _ add: (inout PendingChanges) -> Void
+  /// - Parameter flushes: whether to write at once, or when it is time.
+  private func wait(
+    deadlineMilliseconds: Int, flushes: Bool, _ add: (inout PendingChanges) -> Void
   ) async -> StreamID? {
     await withCheckedContinuation { continuation in
       let (starts, startsTimer) = state.withLock { state in
@@ -154,7 +165,7 @@ package final class ChangeWriter: Service {
         let startsTimer = state.addWaiter(
           ChangeWriterState.Waiter(
             deadline: .now + .milliseconds(deadlineMilliseconds), continuation: continuation))
-        return (state.requestFlush(), startsTimer)
+        return ((flushes || state.isImpaired) && state.requestFlush(), startsTimer)
       }
       if starts { Task { await self.flushWhileRequested() } }
       if startsTimer { Task { await self.expireWaiters() } }

@@ -11,7 +11,7 @@ struct PendingChanges {
 
   struct Batch {
     var items: [Item]
-    var statuses: [(MinerID, StatusPatch)]
+    var statuses: [MinerID: StatusPatch]
   }
 
   /// The most changes without an outbox row that outlive a failed flush.
@@ -35,9 +35,10 @@ struct PendingChanges {
   }
 
   mutating func takeAll() -> Batch {
-    let batch = Batch(items: items, statuses: statuses.map { ($0.key, $0.value) })
+    let batch = Batch(items: items, statuses: statuses)
     items = []
-    statuses = [:]
+    // The next ones will be about as many.
+    statuses = Dictionary(minimumCapacity: batch.statuses.count)
     return batch
   }
 

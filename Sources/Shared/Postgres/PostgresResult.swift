@@ -43,6 +43,10 @@ package struct PostgresRow {
     try require(optionalBytes(column), column).first == 1
   }
 
+  package func optionalBool(_ column: Int) -> Bool? {
+    optionalBytes(column).map { $0.first == 1 }
+  }
+
   /// Of a `smallint`, `integer` or `bigint`.
   package func int(_ column: Int) throws(PostgresError) -> Int64 {
     try require(try optionalInt(column), column)

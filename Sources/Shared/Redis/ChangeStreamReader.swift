@@ -34,6 +34,8 @@ package final class ChangeStreamReader: Sendable {
     package var probeMilliseconds = 1_000
     /// Holds entries back between reading and delivering, to make lag visible in tests.
     package var delayMilliseconds = 0
+    /// Signs of life are most of what the stream carries; who has no use for them needn't read them.
+    package var withStatuses = true
 
     package init() {}
   }

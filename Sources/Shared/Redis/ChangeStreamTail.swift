@@ -117,7 +117,10 @@ struct ChangeStreamTail: ~Copyable {
 
   /// An entry that cannot be read still counts as passed, so that nobody waits for its id.
   private func decode(_ payload: [UInt8]?, of id: StreamID) -> ChangeStreamReader.Entry {
-    if let payload, let changes = try? ChangeCodec.decode(payload) { return (id, changes) }
+    let withStatuses = options.withStatuses
+    if let payload, let changes = try? ChangeCodec.decode(payload, withStatuses: withStatuses) {
+      return (id, changes)
+    }
     reader.undecodable.add(1, ordering: .relaxed)
     logger.error(
       "an entry of the change stream cannot be read and is passed over",

@@ -14,6 +14,8 @@ package struct RedisKeys: Hashable, Sendable {
   package let revocations: String
   /// Sorted set: gateways that announce themselves → when that ends, in ms of Redis's clock.
   package let gateways: String
+  /// String: whose turn it is to write last known statuses down.
+  package let archivist: String
   /// Hashes: miner id → packed `StatusPatch`.
   package let statusShards: [String]
 
@@ -25,6 +27,7 @@ package struct RedisKeys: Hashable, Sendable {
     probe = "{\(prefix)}:probe"
     revocations = "{\(prefix)}:revocations"
     gateways = "{\(prefix)}:gateways"
+    archivist = "{\(prefix)}:archivist"
     statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
   }
 

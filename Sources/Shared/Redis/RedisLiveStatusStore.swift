@@ -95,12 +95,7 @@ package struct RedisLiveStatusStore: Sendable {
       for (place, reply) in zip(turn, replies) {
         let page = try HashPage(reply)
         if page.next != "0" { unread.append((place.shard, page.next)) }
-        let patches = page.fields.compactMap { name, value -> (MinerID, StatusPatch)? in
-          guard let id = MinerID(name), let patch = try? StatusPatchCodec.decode(value) else {
-            return nil
-          }
-          return (id, patch)
-        }
+        let patches = page.fields.compactMap(Self.read)
         if !patches.isEmpty { try await body(patches) }
       }
     }
@@ -119,6 +114,36 @@ package struct RedisLiveStatusStore: Sendable {
     place.cursor = cursor
     if cursor == "0" { place.shardIndex = (place.shardIndex + 1) % RedisKeys.statusShardCount }
     return removed
+  }
+
+  /// About `batch` statuses from `place` on, and moves `place` on, round and round.
+  package func page(
+    from place: inout SweepPlace, batch: Int
+  ) async throws(RedisError) -> [(MinerID, StatusPatch)] {
+    let page = try HashPage(
+      try await client.send(
+        HashPage.command(keys.statusShards[place.shardIndex], cursor: place.cursor, batch: batch)))
+    place.cursor = page.next
+    if page.next == "0" { place.shardIndex = (place.shardIndex + 1) % RedisKeys.statusShardCount }
+    return page.fields.compactMap(Self.read)
+  }
+
+  /// Whether it is now this process's turn to write statuses down; it is for so long, and until another
+  /// has taken it.
+  package func claimArchiving(
+    by name: String, milliseconds: Int
+  ) async throws(RedisError) -> Bool {
+    var command = RedisScripts.call(RedisScripts.claimTurn, keys: [keys.archivist])
+    command.append(name)
+    command.append(milliseconds)
+    return try await client.send(command).integer == 1
+  }
+
+  private static func read(_ name: String, _ value: [UInt8]) -> (MinerID, StatusPatch)? {
+    guard let id = MinerID(name), let patch = try? StatusPatchCodec.decode(value) else {
+      return nil
+    }
+    return (id, patch)
   }
 
   /// The members of each shard that has any, in their order.

@@ -121,6 +121,16 @@ enum RedisScripts {
     return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf')
     """
 
+  /// Gives a turn to whoever has it already, or to anyone when nobody has.
+  ///
+  /// KEYS: the turn. ARGV: who, ms that it holds. → 1 or 0.
+  static let claimTurn = """
+    local holder = redis.call('GET', KEYS[1])
+    if holder and holder ~= ARGV[1] then return 0 end
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+    return 1
+    """
+
   /// An `EVAL` of `script`, to which its arguments are to be appended.
   static func call(_ script: String, keys: [String]) -> RedisCommand {
     var command = RedisCommand("EVAL", script)

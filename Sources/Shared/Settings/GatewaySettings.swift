@@ -46,6 +46,14 @@ package struct GatewaySettings: Sendable {
   package var heartbeatsPerSecond: Int
   /// POOLHUB_HEARTBEAT_FLUSH_MS=20: how long heartbeats are gathered before they are written.
   package var heartbeatFlushMilliseconds: Int
+  /// POOLHUB_WEBSOCKET_LIMIT=0: miners' connections at once; 0: as many as open files allow.
+  package var webSocketLimit: Int
+  /// POOLHUB_WEBSOCKET_PING_SEC=25: a miner that said nothing for so long is pinged.
+  package var webSocketPingSeconds: Int
+  /// POOLHUB_WEBSOCKET_FRAMES_PER_SEC=20: a miner that sends more is cut off.
+  package var webSocketFramesPerSecond: Int
+  /// POOLHUB_STATUS_ARCHIVE_PER_SEC=2000: last known statuses brought to PostgreSQL; 0: none.
+  package var statusArchivePerSecond: Int
   /// POOLHUB_SCORER_BIND=tcp://127.0.0.1:8204
   package var scorerBind: String
   /// POOLHUB_CURVE_SECRET_KEY and POOLHUB_CURVE_SCORER_KEYS; nil: links to scorers are plain.
@@ -80,6 +88,14 @@ package struct GatewaySettings: Sendable {
       "POOLHUB_HEARTBEATS_PER_SEC", default: 20_000, in: 1...10_000_000)
     heartbeatFlushMilliseconds = try reader.integer(
       "POOLHUB_HEARTBEAT_FLUSH_MS", default: 20, in: 1...1_000)
+    webSocketLimit = try reader.integer(
+      "POOLHUB_WEBSOCKET_LIMIT", default: 0, in: 0...10_000_000)
+    webSocketPingSeconds = try reader.integer(
+      "POOLHUB_WEBSOCKET_PING_SEC", default: 25, in: 1...3_600)
+    webSocketFramesPerSecond = try reader.integer(
+      "POOLHUB_WEBSOCKET_FRAMES_PER_SEC", default: 20, in: 1...1_000_000)
+    statusArchivePerSecond = try reader.integer(
+      "POOLHUB_STATUS_ARCHIVE_PER_SEC", default: 2_000, in: 0...1_000_000)
     scorerBind = try reader.endpoint(
       reader.text("POOLHUB_SCORER_BIND") ?? "tcp://127.0.0.1:8204", key: "POOLHUB_SCORER_BIND")
     curve = try CurveSettings(reader, peers: "POOLHUB_CURVE_SCORER_KEYS")

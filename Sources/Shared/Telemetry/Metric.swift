@@ -43,5 +43,11 @@ package struct Metric: Sendable, Hashable {
     0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
     2.5, 5, 10,
   ]
+  /// Those that scorers count in.
+  package static let heartbeatDelayBuckets = [
+    0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.075, 0.1, 0.15, 0.2,
+    0.3,
+    0.5, 1, 2.5, 5, 10,
+  ]
   static let valueBuckets: [Double] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 10_000, 100_000]
 }

@@ -10,6 +10,8 @@ extension Metric {
     "poolhub_websocket_closures_total",
     "Ended miner WebSockets, by the hub's close code, or who ended it (code).")
 
+  package static let statusesArchived = counter(
+    "poolhub_statuses_archived_total", "Last known statuses written to PostgreSQL.")
   package static let registrations = counter(
     "poolhub_registrations_total", "Registrations, by whether the miner was new (created).")
 
@@ -83,6 +85,10 @@ extension Metric {
     "Audited answers that were not the plain index's, by scorer: each is a bug.")
   package static let scorerLag = gauge(
     "poolhub_scorer_lag_seconds", "Age of the last change that the scorer applied, by scorer.")
+  package static let scorerHeartbeatDelay = histogram(
+    "poolhub_scorer_heartbeat_delay_seconds",
+    "From a heartbeat's arrival at its gateway to the scorer's index, by scorer.",
+    buckets: heartbeatDelayBuckets)
   package static let scorerMinersOnline = gauge(
     "poolhub_scorer_miners_online", "Miners online in the scorer's registry, by scorer.")
   package static let scorerLinksRefused = counter(
@@ -131,14 +137,14 @@ extension Metric {
     "process_start_time_seconds", "When the process started, in seconds since 1970.")
 
   package static let all: [Metric] = [
-    minersOnline, heartbeats, webSockets, webSocketClosures, registrations,
+    minersOnline, heartbeats, webSockets, webSocketClosures, statusesArchived, registrations,
     matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
     matchHedges, dispatchWaiting, dispatchExpired, dispatchLate,
     matchHistoryRows, matchHistoryWaiting,
     feedback, feedbackDuplicates, feedbackLatency,
     scorerUp, scorerReady, scorerCircuitOpen, scorerInFlight, scorerWaiting, scorerAnswers,
     scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults, scorerAuditedAnswers,
-    scorerAuditDifferences, scorerLag, scorerMinersOnline, registryLag,
+    scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
     httpRequests, httpLatency,

@@ -134,6 +134,15 @@ package final class HistogramSeries: MetricSeries, RecorderHandler, TimerHandler
     record(Double(parts.seconds) + Double(parts.attoseconds) / 1e18)
   }
 
+  /// For what is counted elsewhere, in the same buckets, and read when it is scraped.
+  package func set(counts: [UInt64], sum: Double) {
+    state.withLock { state in
+      guard counts.count == state.counts.count else { return }
+      state.counts = counts
+      state.sum = sum
+    }
+  }
+
   /// How many records each bucket has, and at the end those above all of them.
   package var counts: [UInt64] { state.withLock { $0.counts } }
 

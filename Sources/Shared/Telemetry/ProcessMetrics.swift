@@ -39,7 +39,7 @@ package enum ProcessMetrics {
     return count - 1
   }
 
-  static func openFileLimit() -> UInt? {
+  package static func openFileLimit() -> UInt? {
     var limit = rlimit()
     guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
     return UInt(limit.rlim_cur)

@@ -4,6 +4,7 @@ import Domain
 /// A reader skips kinds that it doesn't know.
 package enum ChangeCodec {
   package static let version: UInt8 = 1
+  fileprivate static let statusKind: UInt8 = 3
 
   package static func encode(_ changes: [Change]) -> [UInt8] {
     var writer = ByteWriter()
@@ -16,13 +17,18 @@ package enum ChangeCodec {
     return writer.bytes
   }
 
-  package static func decode(_ bytes: [UInt8]) throws(WireError) -> [Change] {
+  /// - Parameter withStatuses: without, signs of life are skipped like kinds that aren't known.
+  package static func decode(
+    _ bytes: [UInt8], withStatuses: Bool = true
+  ) throws(WireError) -> [Change] {
     try bytes.withUnsafeBytes { buffer in
-      Result { () throws(WireError) in try decode(buffer) }
+      Result { () throws(WireError) in try decode(buffer, withStatuses: withStatuses) }
     }.get()
   }
 
-  package static func decode(_ bytes: UnsafeRawBufferPointer) throws(WireError) -> [Change] {
+  package static func decode(
+    _ bytes: UnsafeRawBufferPointer, withStatuses: Bool = true
+  ) throws(WireError) -> [Change] {
     var reader = ByteReader(bytes)
     let version: UInt8 = try reader.read()
     guard (Self.version...Self.version + 1).contains(version) else {
@@ -31,10 +37,11 @@ package enum ChangeCodec {
     let count: UInt32 = try reader.read()
     guard Int(count) * 5 <= reader.remaining else { throw .truncated }
     var changes: [Change] = []
-    changes.reserveCapacity(Int(count))
+    if withStatuses { changes.reserveCapacity(Int(count)) }
     for _ in 0..<count {
       let kind: UInt8 = try reader.read()
       var payload = try reader.readSized()
+      if kind == statusKind && !withStatuses { continue }
       if let change = try payload.readChange(kind: kind) { changes.append(change) }
     }
     return changes
@@ -47,7 +54,7 @@ extension Change {
     switch self {
     case .record: 1
     case .trust: 2
-    case .status: 3
+    case .status: ChangeCodec.statusKind
     case .revoked: 4
     case .connected: 5
     }

@@ -81,6 +81,7 @@ extension ByteWriter {
     write(beat.waiting)
     write(beat.dropped)
     write(beat.refused)
+    beat.delays.write(to: &self)
   }
 
   fileprivate mutating func write(_ query: MatchQuery) {
@@ -166,6 +167,8 @@ extension ByteReader {
     beat.waiting = try read()
     beat.dropped = try read()
     beat.refused = try read()
+    if remaining == 0 { return beat }
+    beat.delays = try DelayCounts.read(&self)
     return beat
   }
 

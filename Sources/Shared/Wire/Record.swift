@@ -129,6 +129,9 @@ package struct Beat: Equatable, Sendable {
   package var dropped: UInt64 = 0
   package var refused: UInt64 = 0
 
+  /// Since version 3: how long signs of life took from their arrival at a gateway to the index.
+  package var delays = DelayCounts()
+
   package init() {}
 }
 
