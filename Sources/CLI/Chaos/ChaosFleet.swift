@@ -196,6 +196,9 @@ package actor ChaosFleet {
     if number == nil {
       service.environment["POOLHUB_SCORER_ID"] = name
       service.environment["POOLHUB_GATEWAYS"] = try await gatewayEndpoints(for: name)
+    } else {
+      // Found by its announcement, it would be reached past the links that are cut.
+      service.environment["POOLHUB_SCORER_ADVERTISE"] = "none"
     }
     return service
   }
