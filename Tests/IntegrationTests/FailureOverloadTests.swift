@@ -76,7 +76,8 @@ extension RunningProcesses {
         await withTaskGroup(of: Void.self) { group in
           for _ in 0..<4 {
             group.addTask {
-              _ = try? await client.match(capability: "over", deadlineMilliseconds: 100)
+              // Sent in time even on a busy machine, and over before the scorer counts as silent.
+              _ = try? await client.match(capability: "over", deadlineMilliseconds: 400)
             }
           }
         }

@@ -60,8 +60,10 @@ async function makeCards() {
 
 /** Asks as the miner. When the key is good no more, the sign-in comes back, and the cards keep what was typed. */
 async function asMiner(path, options) {
-  const answer = await ask(path, { ...options, secret: session?.key });
-  if (answer.status === 401 && session !== null) {
+  const secret = session?.key;
+  const answer = await ask(path, { ...options, secret });
+  // An answer to an older key says nothing of the one that is signed in with meanwhile.
+  if (answer.status === 401 && session !== null && session.key === secret) {
     session.key = undefined;
     byID('signin-card').hidden = false;
     setText(byID('signin-problem'), 'The hub does not know this key any more. Sign in again; what you typed is still here.');
