@@ -29,7 +29,7 @@ package struct StreamID: Hashable, Comparable, Sendable, CustomStringConvertible
 /// All of them may be applied twice and in any order: versions and times settle who is right.
 package enum Change: Equatable, Sendable {
   /// A miner's durable record is now this. Large, and rare beside signs of life, whose batches
-  /// would be four times as large with it.
+  /// would be three times as large with it.
   indirect case record(MinerRecord)
   /// A miner's trust is now this.
   case trust(MinerID, MinerTrust)
