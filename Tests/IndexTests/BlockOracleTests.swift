@@ -19,6 +19,7 @@ private struct IndexPair {
     self.run = run
     world = RandomWorld(run.shape, seed: run.seed)
     block = BlockIndex(weights: run.weights)
+    if run.isOrderedInSteps { block.mostOrderedAtOnce = 0 }
     scan = ScanIndex(weights: run.weights)
     absent = Array((0..<run.shape.minerCount).reversed())
     if !run.isTidal { join(run.shape.minerCount) }

@@ -17,10 +17,12 @@ struct OracleRun: Sendable, CustomTestStringConvertible {
   var graceMilliseconds: Int64 = 30_000
   /// Miners flood in and ebb away.
   var isTidal = false
+  /// Order is made anew in steps, however few the miners.
+  var isOrderedInSteps = false
 
   var testDescription: String { "\(name), seed \(seed)" }
 
-  static let all = sizes + edges + weightings
+  static let all = sizes + edges + weightings + steps
 
   private static func seeded(_ seeds: Range<UInt64>, _ run: OracleRun) -> [OracleRun] {
     seeds.map { seed in
@@ -29,6 +31,22 @@ struct OracleRun: Sendable, CustomTestStringConvertible {
       return run
     }
   }
+
+  /// Requests and changes between the steps of an order in the making.
+  private static let steps: [OracleRun] =
+    seeded(
+      600..<604,
+      OracleRun(
+        name: "a tide ordered in steps", shape: WorldShape(minerCount: 500), stepCount: 80,
+        queriesPerStep: 12, changesPerStep: 30, maintainPercent: 60, isTidal: true,
+        isOrderedInSteps: true))
+    + seeded(
+      610..<611,
+      OracleRun(
+        name: "a tide of thousands ordered in steps",
+        shape: WorldShape(minerCount: 2_000, regions: ["eu", "us"]), stepCount: 40,
+        queriesPerStep: 15, changesPerStep: 60, maintainPercent: 90, isTidal: true,
+        isOrderedInSteps: true))
 
   /// Small and large worlds.
   private static let sizes: [OracleRun] =

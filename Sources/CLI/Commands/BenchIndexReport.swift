@@ -72,9 +72,14 @@ enum BenchIndexReport {
       (\(ratio(updates.typicalP99Microseconds, result[.typical].p99Microseconds, places: 2)) of that at rest)
       an update: \(Format.decimal(updates.nanoseconds, places: 0)) ns between matches, \
       \(Format.decimal(updates.nanosecondsAlone, places: 0)) ns alone
-      the refresh once a second: mean \(decimal(result.refresh.meanMicroseconds)) µs, \
-      max \(decimal(result.refresh.maxMicroseconds)) µs, \(result.refresh.count) times
+      the refresh once a second: \(background(result.refresh))
+      the upkeep ten times a second: \(background(result.maintenance))
       """
+  }
+
+  private static func background(_ work: IndexBenchmarkResult.Background) -> String {
+    "mean \(decimal(work.meanMicroseconds)) µs, max \(decimal(work.maxMicroseconds)) µs, "
+      + "\(work.count) times"
   }
 
   private static func memory(_ result: IndexBenchmarkResult) -> String {

@@ -38,6 +38,8 @@ package struct IndexBenchmark {
   private var time: RunningTime
   private var refreshes = DurationSamples()
   private var nextRefresh: Int64 = 0
+  private var maintenances = DurationSamples()
+  private var nextMaintenance: Int64 = 0
   private var result: IndexBenchmarkResult
 
   /// Builds the index.
@@ -70,11 +72,8 @@ package struct IndexBenchmark {
     compare(masks, count: Self.comparedAfterUpdatesCount, isTimed: false)
     updateAlone()
     if options.measuresGrowth { measureGrowth() }
-    let sorted = refreshes.sorted()
-    result.refresh.count = refreshes.count
-    result.refresh.maxMicroseconds = sorted.microseconds(1)
-    result.refresh.meanMicroseconds =
-      refreshes.count == 0 ? 0 : refreshes.sumSeconds * 1e6 / Double(refreshes.count)
+    result.refresh.take(refreshes)
+    result.maintenance.take(maintenances)
     return result
   }
 
@@ -221,10 +220,16 @@ package struct IndexBenchmark {
 
   private mutating func refreshWhenDue() {
     let begin = nanoseconds()
+    if begin >= nextMaintenance {
+      nextMaintenance = begin + 100_000_000
+      build.index.maintain()
+      maintenances.add(nanoseconds: nanoseconds() - begin)
+    }
     if begin < nextRefresh { return }
     nextRefresh = begin + 1_000_000_000
+    let start = nanoseconds()
     build.index.refresh(at: time.now)
-    refreshes.add(nanoseconds: nanoseconds() - begin)
+    refreshes.add(nanoseconds: nanoseconds() - start)
   }
 
   private func write(_ batch: [DriftingHeartbeats.Heartbeat], _ masks: MaskScan) {
@@ -245,6 +250,14 @@ extension SearchWork {
     left.superblocks += right.superblocks
     left.blocks += right.blocks
     left.miners += right.miners
+  }
+}
+
+extension IndexBenchmarkResult.Background {
+  mutating func take(_ samples: DurationSamples) {
+    count = samples.count
+    maxMicroseconds = samples.sorted().microseconds(1)
+    meanMicroseconds = count == 0 ? 0 : samples.sumSeconds * 1e6 / Double(count)
   }
 }
 

@@ -36,8 +36,8 @@ package struct IndexBenchmarkResult: Sendable {
     package var typicalP99Microseconds = 0.0
   }
 
-  /// The refresh once a second, over all phases.
-  package struct Refresh: Sendable {
+  /// Work that is done now and then, over all phases: nothing else is done meanwhile.
+  package struct Background: Sendable {
     package var count = 0
     package var meanMicroseconds = 0.0
     package var maxMicroseconds = 0.0
@@ -53,7 +53,10 @@ package struct IndexBenchmarkResult: Sendable {
   /// In the order of `RequestClass`.
   package var classes: [Class] = RequestClass.allCases.map { Class($0) }
   package var updates = Updates()
-  package var refresh = Refresh()
+  /// Once a second.
+  package var refresh = Background()
+  /// Ten times a second.
+  package var maintenance = Background()
   /// Strings apart.
   package var bytesPerMiner = 0.0
   package var buildSeconds = 0.0

@@ -11,18 +11,22 @@ package struct ThroughputWorker {
     requests = BenchmarkRequests.mix(IndexBenchmark.requestCount, seed: seed)
   }
 
-  /// Answers for this long, with the refresh once a second.
+  /// Answers for this long, with the refresh and the upkeep that a scorer's index has.
   ///
   /// - Returns: matches a second.
   package mutating func run(seconds: Double) -> Double {
     let begin = nanoseconds()
     let length = Int64(seconds * 1e9)
     let time = RunningTime(start: build.population.start)
-    var (count, elapsed, nextRefresh) = (0, Int64(0), Int64(0))
+    var (count, elapsed, nextRefresh, nextMaintenance) = (0, Int64(0), Int64(0), Int64(0))
     while elapsed < length {
       if elapsed >= nextRefresh {
         build.index.refresh(at: time.now)
         nextRefresh += 1_000_000_000
+      }
+      if elapsed >= nextMaintenance {
+        build.index.maintain()
+        nextMaintenance += 100_000_000
       }
       let answer = build.index.match(requests[count % requests.count].query, at: time.now)
       withExtendedLifetime(answer) {}

@@ -116,6 +116,8 @@ extension AuditedIndex {
     plain.refresh(at: now, leaseTime: leaseTime)
   }
 
+  package mutating func maintain() { fast.maintain() }
+
   package var statistics: IndexStatistics { fast.statistics }
 }
 

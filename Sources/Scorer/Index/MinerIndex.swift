@@ -73,6 +73,9 @@ package protocol MinerIndex: Sendable {
   /// What is done on a clock, once a second: percentile tables and numbers of online miners.
   mutating func refresh(at now: Timestamp, leaseTime: Timestamp)
 
+  /// What an index has to do in the background, a little of it: to be called ten times a second.
+  mutating func maintain()
+
   /// The best `topK` of the miners that pass every filter. Counts are given when there is none
   /// or when the query asks for them.
   mutating func match(_ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp) -> MatchAnswer
@@ -88,6 +91,8 @@ package protocol MinerIndex: Sendable {
 
 extension MinerIndex {
   package func expect(_ changes: ArraySlice<Change>) {}
+
+  package mutating func maintain() {}
 
   package mutating func refresh(at now: Timestamp) { refresh(at: now, leaseTime: now) }
 

@@ -75,6 +75,9 @@ package struct Registry<Index: MinerIndex>: Sendable {
     index.refresh(at: now, leaseTime: leaseTime)
   }
 
+  /// To be called ten times a second: the index's work in the background, a little of it.
+  package mutating func maintain() { index.maintain() }
+
   package mutating func tick(at now: Timestamp) { tick(at: now, leaseTime: now) }
 
   package mutating func match(

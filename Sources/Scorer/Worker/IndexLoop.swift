@@ -10,6 +10,7 @@ struct IndexLoop<Index: MinerIndex> {
   /// Requests read in one turn: enough to share a wake-up, few enough that changes get their turn.
   private static var requestsPerTurn: Int { 256 }
   private static var tickMicroseconds: Int64 { 1_000_000 }
+  private static var maintenanceMicroseconds: Int64 { 100_000 }
   /// Between two logged differences that the audit found.
   private static var auditLogMicroseconds: Int64 { 10_000_000 }
   /// How long unfinished work may hold up the end.
@@ -35,6 +36,7 @@ struct IndexLoop<Index: MinerIndex> {
   /// When gateways could last hear of this scorer.
   private var lastFlush = MonotonicClock.microseconds()
   private var nextTick: Int64 = 0
+  private var nextMaintenance: Int64 = 0
   private var nextAuditLog: Int64 = 0
   private var linkFaults = LinkFaultLog()
   /// Set once goodbye was said: when to end even with work unfinished.
@@ -146,9 +148,14 @@ struct IndexLoop<Index: MinerIndex> {
   private mutating func tick(now: Int64) {
     if nextTick <= now {
       nextTick = now + Self.tickMicroseconds
-      refresh()
+      // While a fleet comes in nobody asks, and order made now would have to be made again.
+      if progress.isReady { refresh() } else { statistics = registry.statistics }
       logAuditDifference(now: now)
       linkFaults.log(dealers.counters, to: logger, now: now)
+    }
+    if nextMaintenance <= now {
+      nextMaintenance = now + Self.maintenanceMicroseconds
+      registry.maintain()
     }
     dealers.tick(now: now) { (beat(), progress.applied) }
   }

@@ -58,7 +58,7 @@ extension BlockIndex {
     ask.latencyShare = Float(shares.latency)
     ask.trustShare = Float(shares.trust)
     ask.loadShare = Float(shares.load)
-    if let name = query.region, name != "" { ask.region = regionNumbers[ExactText(name)] ?? -2 }
+    if let name = query.region, name != "" { ask.region = regionNumbers.number(of: name) ?? -2 }
     if let highest = query.maxPrice {
       ask.maxPrice = highest.units
       ask.isCapped = true
@@ -136,7 +136,7 @@ extension BlockIndex {
     if room[group].dense.isEmpty && room[group].rare.isEmpty {
       room[group].isImpossible = true
     } else if isAny {
-      for number in room[group].rare { mark(categories[number].postings, group) }
+      for number in room[group].rare { mark(categories.postings(of: number), group) }
     } else if !room[group].rare.isEmpty {
       markAll(group)
     }
@@ -155,13 +155,13 @@ extension BlockIndex {
   private mutating func markAll(_ group: SearchRoom.Group) {
     let rare = room[group].rare
     if group == .service || rare.count == 1 {
-      mark(categories[rare[0]].postings, group)
+      mark(categories.postings(of: rare[0]), group)
       return
     }
     let fewest = rare.min {
-      categories[$0].postings.count < categories[$1].postings.count
+      categories.postings(of: $0).count < categories.postings(of: $1).count
     }!
-    let postings = categories[fewest].postings.filter { row in
+    let postings = categories.postings(of: fewest).filter { row in
       let own = lists.lists(details[Int(row)].lists)
       return rare.allSatisfy { lists.contains($0, in: own.all) }
     }

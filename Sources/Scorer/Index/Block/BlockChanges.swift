@@ -37,7 +37,7 @@ extension BlockIndex {
     let old = lines[slot]
     let number = Int(blocks[block].region)
     lines[slot] = new
-    if !old.scoresAs(new) {
+    if !isFilling && !old.scoresAs(new) {
       raiseBounds(of: block, to: linearParts(new, regionRows + number))
       // What was highest may have sunk.
       if old.isOpen { blocks[block].isLoose = true }
@@ -89,18 +89,17 @@ extension BlockIndex {
       return
     }
     guard record.version > details[row].version else { return }
+    settleArrivals()
+    setCategories(of: row, to: false)
     let slot = Int(rows[row].slot)
     let number = Int(blocks[slot >> 6].region)
-    if ExactText(regions[number]!.name) == ExactText(record.profile.region) {
-      setCategories(of: row, to: false)
-      write(record, to: row)
-      setCategories(of: row, to: true)
-      return
+    if ExactText(regions[number]!.name) != ExactText(record.profile.region) {
+      let line = lines[slot]
+      leaveSlot(slot)
+      let new = takeSlot(row, record.profile.region)
+      setSizes(of: new, from: MinerLine(), to: line)
+      replaceLine(new, with: line)
     }
-    let line = lines[slot]
-    setCategories(of: row, to: false)
-    leaveSlot(slot)
-    takeSlot(row, line, record.profile.region)
     write(record, to: row)
     setCategories(of: row, to: true)
   }
@@ -116,77 +115,76 @@ extension BlockIndex {
       (rows, details) = (memory.rows, memory.details)
     }
     ids.insert(ids.hash(record.id.text), row, memory)
-    var line = MinerLine()
-    line.row = UInt32(row)
-    takeSlot(row, line, record.profile.region)
+    _ = takeSlot(row, record.profile.region)
     write(record, to: row)
     setCategories(of: row, to: true)
   }
 
   /// Everything of a record but its identity and region, and what its categories say elsewhere.
   private mutating func write(_ record: MinerRecord, to row: Int) {
-    let profile = record.profile
-    let old = details[row]
-    details[row].addr = profile.addr
-    details[row].proto = profile.proto
+    details[row].addr = record.profile.addr
+    details[row].proto = record.profile.proto
     details[row].version = record.version
-    let accel = retain(profile.accel, .accel)
-    let tags = retain(profile.tags, .tag)
-    let offered =
-      record.services.isEmpty
-      ? profile.capabilities : profile.capabilities + record.services.flatMap(\.capabilities)
-    let capabilities = retain(offered, .capability)
+    writeCategories(of: record, to: row)
+    let own = record.profile.price.units
+    overrides.set(
+      record.priceOverride.map {
+        OverriddenPrice(
+          own: own, price: $0.price.units, end: $0.expiresAt?.milliseconds ?? .max)
+      }, for: UInt32(row))
+    let slot = Int(rows[row].slot)
+    var line = lines[slot]
+    line.isOverridden = overrides.isInForce(UInt32(row))
+    line.price = overrides.price(of: UInt32(row), own: own)
+    line.priceBucket = Int16(Bucket.index(of: line.price))
+    line.vramGB = record.profile.gpuVRAMGB
+    line.ramGB = record.profile.ramGB
+    line.slots = UInt32(clamping: record.profile.maxParallel)
+    setSizes(of: slot, from: lines[slot], to: line)
+    replaceLine(slot, with: line)
+  }
+
+  private mutating func writeCategories(of record: MinerRecord, to row: Int) {
+    let (oldLists, oldServices) = (details[row].lists, details[row].services)
+    retain(record.profile.accel, .accel)
+    lists.endList()
+    retain(record.profile.capabilities, .capability)
+    for service in record.services { retain(service.capabilities, .capability) }
+    lists.endList()
+    retain(record.profile.tags, .tag)
+    details[row].lists = lists.insertLists(memory)
     details[row].services = record.services.map { service in
       ServiceOffer(
         type: categories.retain(service.type, .service, memory), price: service.price?.units,
         maxConcurrent: service.maxConcurrent)
     }
-    release(old)
-    details[row].lists = lists.insert(accel, capabilities, tags, memory)
-    overrides.set(
-      record.priceOverride.map {
-        OverriddenPrice(
-          own: profile.price.units, price: $0.price.units,
-          end: $0.expiresAt?.milliseconds ?? .max)
-      }, for: UInt32(row))
-    let slot = Int(rows[row].slot)
-    var line = lines[slot]
-    line.isOverridden = overrides.isInForce(UInt32(row))
-    line.price = overrides.price(of: UInt32(row), own: profile.price.units)
-    line.priceBucket = Int16(Bucket.index(of: line.price))
-    line.vramGB = profile.gpuVRAMGB
-    line.ramGB = profile.ramGB
-    line.slots = UInt32(clamping: profile.maxParallel)
-    setSizes(of: slot, from: lines[slot], to: line)
-    replaceLine(slot, with: line)
+    release(lists: oldLists, services: oldServices)
   }
 
-  private mutating func retain(_ names: [String], _ kind: CategoryKind) -> [UInt32] {
-    var numbers: [UInt32] = []
-    numbers.reserveCapacity(names.count)
+  private mutating func retain(_ names: [String], _ kind: CategoryKind) {
     for name in names {
       let number = categories.retain(name, kind, memory)
-      if numbers.contains(number) { release(number) } else { numbers.append(number) }
+      if !lists.add(number) { release(number) }
     }
-    return numbers
   }
 
   private mutating func release(_ number: UInt32) {
     if let set = categories.release(number) { sets.release(set) }
   }
 
-  private mutating func release(_ details: MinerDetails) {
-    if details.lists != 0 {
-      for place in lists.lists(details.lists).all { release(lists[place]) }
-      lists.remove(details.lists)
+  private mutating func release(lists unit: UInt32, services: [ServiceOffer]) {
+    if unit != 0 {
+      for place in lists.lists(unit).all { release(lists[place]) }
+      lists.remove(unit)
     }
-    for service in details.services { release(service.type) }
+    for service in services { release(service.type) }
   }
 
   @discardableResult
   package mutating func remove(_ id: MinerID) -> RegisteredMiner? {
     own()
     guard let row = row(of: id) else { return nil }
+    settleArrivals()
     let slot = Int(rows[row].slot)
     let old = details[row]
     let miner = RegisteredMiner(
@@ -196,7 +194,7 @@ extension BlockIndex {
       status: rows[row].live.patch)
     ids.remove(ids.hash(id.text), row)
     setCategories(of: row, to: false)
-    release(old)
+    release(lists: old.lists, services: old.services)
     overrides.set(nil, for: UInt32(row))
     leaveSlot(slot)
     details[row] = MinerDetails()
@@ -239,9 +237,9 @@ extension BlockIndex {
     profile.price = Price(units: override?.own ?? line.price)
     if held.lists != 0 {
       let own = lists.lists(held.lists)
-      profile.accel = own.accel.map { categories[lists[$0]].name }
-      profile.tags = own.tags.map { categories[lists[$0]].name }
-      profile.capabilities = own.capabilities.map { categories[lists[$0]].name }
+      profile.accel = own.accel.map { categories.name(of: lists[$0]) }
+      profile.tags = own.tags.map { categories.name(of: lists[$0]) }
+      profile.capabilities = own.capabilities.map { categories.name(of: lists[$0]) }
     }
     return MinerRecord(
       id: rows[row].id, version: held.version, profile: profile,
@@ -252,7 +250,7 @@ extension BlockIndex {
       },
       services: held.services.map { service in
         EnabledService(
-          type: categories[service.type].name, price: service.price.map { Price(units: $0) },
+          type: categories.name(of: service.type), price: service.price.map { Price(units: $0) },
           maxConcurrent: service.maxConcurrent, capabilities: [])
       })
   }

@@ -47,15 +47,29 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   /// Runs that nobody uses, by the logarithm of their size.
   var freeSuperblocks = Array(repeating: [UInt32](), count: 7)
 
-  var regionNumbers: [ExactText: Int] = [:]
+  var regionNumbers: RegionNumbers
   var regions: ContiguousArray<BlockRegion?> = []
   var freeRegions: [Int] = []
   var regionRows: Column<RegionRow>
   var regionCapacity = 4
   var categories: CategoryTable
   var grid = CapGrid(1_000...1_000_000_000_000)
-  /// Miners have been put in order.
-  var isOrdered = false
+  var stage = Stage.filling
+  /// The order in the making.
+  var ordering: Ordering?
+  /// Up to so many miners are put in order at once. For tests.
+  package var mostOrderedAtOnce = BlockIndex.fewMiners
+
+  enum Stage {
+    /// A fleet is coming in and nobody has asked yet: sets, postings and bounds aren't written,
+    case filling
+    /// but now, for the first time, for everybody.
+    case settling
+    case live
+  }
+
+  @inline(__always)
+  var isFilling: Bool { stage == .filling }
 
   // Rooms to work in, empty between calls.
   var room: SearchRoom
@@ -76,6 +90,7 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
     ids = NameTable(memory)
     lists = ListPool(memory)
     categories = CategoryTable(memory)
+    regionNumbers = RegionNumbers(memory)
     blockCapacity = 4
     superblockCapacity = 4
     lines = memory.allocate(MinerLine.self, count: 64 * blockCapacity)

@@ -184,7 +184,6 @@ extension BlockIndex {
     for number in regions.indices where regions[number] != nil {
       refreshTables(number, at: leaseTime.milliseconds)
     }
-    placeAnewIfNeeded(at: leaseTime.milliseconds)
-    maintain(budget: Self.blocksPerTick)
+    orderIfNeeded(at: leaseTime.milliseconds)
   }
 }

@@ -69,6 +69,7 @@ extension BlockIndex {
     _ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp
   ) -> MatchAnswer {
     own()
+    settleArrivals()
     let ask = prepare(query, at: now, leaseTime: leaseTime)
     var found = BlockSearch(ask, searchColumns, room.addresses(sets))
     if !ask.isImpossible { run(&found) }

@@ -13,6 +13,8 @@ final class BlockMemory {
     var reservedByteCount = 0
     /// Where the mapping starts.
     var base: UnsafeMutableRawPointer?
+    /// How much of it has been touched ahead, or is about to be.
+    var touchedByteCount = 0
   }
 
   private var held: [UnsafeMutableRawPointer: Extent] = [:]
@@ -25,11 +27,13 @@ final class BlockMemory {
 
   private static let largePageByteCount = 2 << 20
   private static let largeByteCount = 1 << 20
-  /// How much larger a large column can become where it is.
-  private static let reserve = 8
+  /// How large a large column can become where it is, at least; addresses cost nothing.
+  private static let reservedByteCount = 1 << 30
 
   /// What is allocated, in bytes.
   private(set) var byteCount = 0
+
+  private let toucher = PageToucher()
 
   init() {
     rows = Column<MinerRow>.allocate(capacity: 0)
@@ -67,7 +71,7 @@ final class BlockMemory {
 
   /// Changes and searches jump about in these: without large pages each jump is two.
   private func map(_ bytes: Int) -> UnsafeMutableRawPointer? {
-    let reserved = bytes * Self.reserve + Self.largePageByteCount
+    let reserved = max(bytes * 8, Self.reservedByteCount) + Self.largePageByteCount
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let base = mmap(nil, reserved, PROT_READ | PROT_WRITE, flags, -1, 0),
       base != MAP_FAILED
@@ -75,12 +79,34 @@ final class BlockMemory {
     let raw = base.alignedUp(toMultipleOf: Self.largePageByteCount)
     madvise(raw, reserved - Self.largePageByteCount, MADV_HUGEPAGE)
     held[raw] = Extent(byteCount: bytes, reservedByteCount: reserved, base: base)
+    touchAhead(raw)
     return raw
+  }
+
+  private func touchAhead(_ raw: UnsafeMutableRawPointer) {
+    guard let extent = held[raw] else { return }
+    let wanted = extent.byteCount + extent.byteCount / 16 + 2 * Self.largePageByteCount
+    let end = min(wanted, extent.reservedByteCount) & ~(Self.largePageByteCount - 1)
+    if end <= extent.touchedByteCount { return }
+    held[raw]?.touchedByteCount = end
+    toucher.touch(raw + extent.touchedByteCount, end - extent.touchedByteCount)
+  }
+
+  /// The fleet is there: gives back what was touched for nothing.
+  func stopTouchingAhead() {
+    if !toucher.stop() { return }
+    for (raw, extent) in held {
+      let page = Self.largePageByteCount
+      let end = (extent.byteCount + page - 1) & ~(page - 1)
+      if end < extent.touchedByteCount {
+        madvise(raw + end, extent.touchedByteCount - end, MADV_DONTNEED)
+      }
+    }
   }
 
   private func release(_ raw: UnsafeMutableRawPointer, _ extent: Extent) {
     if let base = extent.base {
-      munmap(base, extent.reservedByteCount)
+      toucher.unmap(base, extent.reservedByteCount)
     } else {
       raw.deallocate()
     }
@@ -108,6 +134,7 @@ final class BlockMemory {
     {
       byteCount += bytes - extent.byteCount
       held[raw]?.byteCount = bytes
+      touchAhead(raw)
       return
     }
     let larger = self.column(of: Element.self, count: newCount)

@@ -9,7 +9,8 @@ extension BlockIndex {
   mutating func promoteMiners(of block: Int, _ swaps: inout Int) {
     let number = Int(blocks[block].region)
     let bands = regions[number]!.bands
-    if bands.isEmpty { return }
+    // Whoever goes into a block that is being left would have to be moved once more.
+    if bands.isEmpty || ordering?.order.region == number { return }
     var bits = blocks[block].occupied
     while bits != 0 && swaps > 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
@@ -61,8 +62,10 @@ extension BlockIndex {
     let wasOnline = (left: isOnline(left), right: isOnline(right))
     setWords(of: Int(lines.left.row), left >> 6, 1 << UInt64(left & 63), to: false)
     setWords(of: Int(lines.right.row), right >> 6, 1 << UInt64(right & 63), to: false)
-    put(lines.right, left >> 6, left & 63, over: lines.left)
-    put(lines.left, right >> 6, right & 63, over: lines.right)
+    put(lines.right, left >> 6, left & 63)
+    put(lines.left, right >> 6, right & 63)
+    setSizes(of: left, from: lines.left, to: lines.right)
+    setSizes(of: right, from: lines.right, to: lines.left)
     // Their new blocks may hold leases against another time.
     if isOnline(right) != wasOnline.left {
       count(lines.left, in: number, by: wasOnline.left ? -1 : 1)
@@ -77,7 +80,19 @@ extension BlockIndex {
     blocks[right >> 6].isLoose = true
   }
 
-  private func isOnline(_ slot: Int) -> Bool {
+  func isOnline(_ slot: Int) -> Bool {
     blocks[slot >> 6].online >> UInt64(slot & 63) & 1 == 1
+  }
+
+  /// Puts a line where none is, with its categories. Sizes and bounds are left to the caller.
+  mutating func put(_ line: MinerLine, _ block: Int, _ place: Int) {
+    let (slot, bit) = (block * 64 + place, UInt64(1) << UInt64(place))
+    let row = Int(line.row)
+    lines[slot] = line
+    rows[row].slot = UInt32(slot)
+    priceBuckets[slot] = UInt16(line.priceBucket)
+    blocks[block].occupied |= bit
+    setOpenAndOnline(block, bit, line)
+    setWords(of: row, block, bit, to: true)
   }
 }

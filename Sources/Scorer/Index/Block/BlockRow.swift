@@ -33,6 +33,8 @@ struct SuperblockRow: BitwiseCopyable {
   var validFrom = Int64.min
   var nextExpiry = Int64.max
   var isLoose = false
+  /// Its miners are on their way into others.
+  var isLeaving = false
 }
 
 /// A region that has miners, by name.
@@ -135,6 +137,14 @@ struct CapGrid: BitwiseCopyable {
       inverse[lane] = Float(1 / Double(last))
       if lane > 0 { limit[lane - 1] = Float(last) }
       value *= step
+    }
+  }
+
+  /// Whether both span nearly the same caps.
+  func isLike(_ other: CapGrid) -> Bool {
+    [0, Self.capCount - 1].allSatisfy {
+      let ratio = Double(caps[$0]) / Double(other.caps[$0])
+      return ratio < 1.5 && ratio > 1 / 1.5
     }
   }
 }

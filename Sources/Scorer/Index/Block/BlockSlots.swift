@@ -2,19 +2,12 @@ import Domain
 
 // Miners into slots and out of them; slots into blocks, blocks into regions.
 extension BlockIndex {
-  /// Gives a miner a slot in its region, as a line that isn't open for anybody yet: the caller
+  /// Gives a miner a slot in its region, with a line that isn't open for anybody yet: the caller
   /// replaces it.
-  mutating func takeSlot(_ row: Int, _ line: MinerLine, _ regionName: String) {
+  mutating func takeSlot(_ row: Int, _ regionName: String) -> Int {
     let number = regionNumber(regionName)
-    if regionRows[number].withRoom == 0 { addBlock(to: number) }
-    let block = Int(regionRows[number].withRoom) - 1
-    let place = (~blocks[block].occupied).trailingZeroBitCount
-    let slot = block * 64 + place
-    blocks[block].occupied |= 1 << UInt64(place)
-    if blocks[block].occupied == .max {
-      regionRows[number].withRoom = blocks[block].nextWithRoom
-      blocks[block].isListedWithRoom = false
-    }
+    let slot = takePlace(in: number)
+    blocks[slot >> 6].occupied |= 1 << UInt64(slot & 63)
     regionRows[number].memberCount += 1
     regionRows[number].unplacedCount += 1
     regionRows[number].isChanged = true
@@ -23,8 +16,22 @@ extension BlockIndex {
     empty.row = UInt32(row)
     lines[slot] = empty
     priceBuckets[slot] = 0
-    setSizes(of: slot, from: empty, to: line)
-    replaceLine(slot, with: line)
+    return slot
+  }
+
+  /// A slot for the caller to fill.
+  mutating func takePlace(in number: Int) -> Int {
+    if regionRows[number].withRoom == 0 { addBlock(to: number) }
+    let block = Int(regionRows[number].withRoom) - 1
+    let place = (~blocks[block].occupied).trailingZeroBitCount
+    if blocks[block].occupied.nonzeroBitCount == 63 { closeRoom(of: block) }
+    return block * 64 + place
+  }
+
+  /// Takes the first of a region's blocks with room off their list.
+  mutating func closeRoom(of block: Int) {
+    regionRow(of: block).pointee.withRoom = blocks[block].nextWithRoom
+    blocks[block].isListedWithRoom = false
   }
 
   mutating func leaveSlot(_ slot: Int) {
@@ -49,13 +56,20 @@ extension BlockIndex {
 
   /// Writes a slot's memory sizes into the tiers' sets, which hold those of another line.
   func setSizes(of slot: Int, from old: MinerLine, to new: MinerLine) {
+    if isFilling { return }
     let (block, bit) = (slot >> 6, UInt64(1) << UInt64(slot & 63))
     vramTiers.set(bit, in: block, from: old.vramGB, to: new.vramGB, sets)
     ramTiers.set(bit, in: block, from: old.ramGB, to: new.ramGB, sets)
   }
 
+  /// Writes the memory sizes of all of a block's miners into the tiers' sets, which hold nothing there.
+  func setSizes(ofNew block: Int) {
+    vramTiers.fill(block, blocks[block].occupied, lines, \.vramGB, sets)
+    ramTiers.fill(block, blocks[block].occupied, lines, \.ramGB, sets)
+  }
+
   private mutating func regionNumber(_ name: String) -> Int {
-    if let number = regionNumbers[ExactText(name)] { return number }
+    if let number = regionNumbers.number(of: name) { return number }
     let number = freeRegions.popLast() ?? regions.count
     if number == regions.count {
       regions.append(nil)
@@ -68,7 +82,7 @@ extension BlockIndex {
     regionRows[number] = RegionRow(
       prices: memory.spareTable(emptied: priceCounts),
       latencies: memory.spareTable(emptied: latencyCounts))
-    regionNumbers[ExactText(name)] = number
+    regionNumbers.insert(name, number, memory)
     return number
   }
 
@@ -77,20 +91,31 @@ extension BlockIndex {
     forgetCounts(number)
     memory.keepSpare(regionRows[number].prices)
     memory.keepSpare(regionRows[number].latencies)
-    regionNumbers[ExactText(regions[number]!.name)] = nil
+    regionNumbers.remove(regions[number]!.name, number)
     regions[number] = nil
+    if ordering?.order.region == number { ordering = nil }
     freeRegions.append(number)
   }
 
   mutating func releaseSuperblocks(of number: Int) {
-    for superblock in regions[number]!.superblocks {
-      let row = superblocks[Int(superblock)]
-      for block in Int(row.first)..<Int(row.first) + Int(row.count) { clearBlock(block) }
-      superblocks[Int(superblock)].count = 0
-      freeSuperblocks[Int(row.capacity).trailingZeroBitCount].append(superblock)
-    }
+    for superblock in regions[number]!.superblocks { release(superblock: superblock) }
     regions[number]!.superblocks = []
     regionRows[number].withRoom = 0
+  }
+
+  /// Makes a superblock's blocks free for any region. It is off its own region's list.
+  mutating func release(superblock: UInt32) {
+    for block in blocks(of: Int(superblock)) { clearBlock(block) }
+    superblocks[Int(superblock)].count = 0
+    let capacity = Int(superblocks[Int(superblock)].capacity)
+    freeSuperblocks[capacity.trailingZeroBitCount].append(superblock)
+  }
+
+  /// Those of its blocks that are in use.
+  @inline(__always)
+  func blocks(of superblock: Int) -> Range<Int> {
+    let row = superblocks[superblock]
+    return Int(row.first)..<Int(row.first) + Int(row.count)
   }
 
   /// Adds an empty block to a region, to be filled next.
@@ -98,7 +123,9 @@ extension BlockIndex {
   /// - Parameter expected: how many blocks will come, this one too.
   mutating func addBlock(to number: Int, ofAtLeast expected: Int = 1) {
     var last = regions[number]!.superblocks.last.map { Int($0) }
-    if last == nil || superblocks[last!].count == superblocks[last!].capacity {
+    if last == nil || superblocks[last!].count == superblocks[last!].capacity
+      || superblocks[last!].isLeaving
+    {
       last = addSuperblock(to: number, ofAtLeast: expected)
     }
     let superblock = last!
@@ -137,6 +164,7 @@ extension BlockIndex {
     }
     superblocks[superblock].region = UInt32(number)
     superblocks[superblock].isLoose = false
+    superblocks[superblock].isLeaving = false
     superblocks[superblock].validFrom = .min
     superblocks[superblock].nextExpiry = .max
     superbounds[superblock] = Self.nobody
@@ -168,7 +196,7 @@ extension BlockIndex {
     memory.grow(&bounds, from: old, to: capacity)
     memory.grow(&laneBounds, from: 16 * old, to: 16 * capacity)
     memory.grow(&fences, from: old, to: capacity)
-    sets.growBlocks(to: capacity, isFilling: !isOrdered, memory)
+    if !isFilling { sets.growBlocks(to: capacity, memory) }
     room.grow(memory, from: old, to: capacity)
     blockCapacity = capacity
   }
@@ -195,6 +223,7 @@ extension BlockIndex {
   /// Writes a miner's categories, by its lists and services, into words and postings, or wipes
   /// them out.
   mutating func setCategories(of row: Int, to isHeld: Bool) {
+    if isFilling { return }
     let slot = Int(rows[row].slot)
     let held = details[row]
     if held.lists != 0 {
@@ -209,20 +238,51 @@ extension BlockIndex {
       if isRare(categories[number].useCount) { makeRare(number) }
     } else if isHeld {
       // A miner may name a service twice.
-      if categories[number].kind == .service && categories[number].postings.contains(UInt32(row)) {
+      if categories.kind(of: number) == .service
+        && categories.postings(of: number).contains(UInt32(row))
+      {
         return
       }
-      categories[number].postings.append(UInt32(row))
-      if isCommon(categories[number].postings.count) { makeDense(number) }
-    } else if let place = categories[number].postings.firstIndex(of: UInt32(row)) {
-      categories[number].postings.swapAt(place, categories[number].postings.count - 1)
-      categories[number].postings.removeLast()
+      categories.add(row, to: number)
+      if isCommon(categories.postings(of: number).count) { makeDense(number) }
+    } else {
+      categories.remove(row, from: number)
+    }
+  }
+
+  /// Gives every common category a set.
+  mutating func makeCommonDense() {
+    for number in 0..<UInt32(categories.count) where isCommon(categories[number].useCount) {
+      categories.makeDense(number, sets.take(memory))
+    }
+  }
+
+  /// Writes a miner's common categories into words, or wipes them out; its rare ones into postings
+  /// only when that is done for everybody.
+  mutating func setWords(of row: Int, _ block: Int, _ bit: UInt64, to isHeld: Bool) {
+    if details[row].lists != 0 {
+      for place in lists.lists(details[row].lists).all {
+        setWord(lists[place], row, block, bit, isHeld)
+      }
+    }
+    if details[row].services.isEmpty { return }
+    for service in details[row].services { setWord(service.type, row, block, bit, isHeld) }
+  }
+
+  @inline(__always)
+  private mutating func setWord(
+    _ number: UInt32, _ row: Int, _ block: Int, _ bit: UInt64, _ isHeld: Bool
+  ) {
+    if let set = categories[number].set {
+      sets[set].set(bit, in: block, to: isHeld)
+    } else if stage == .settling {
+      categories.addOnce(row, to: number)
     }
   }
 
   private mutating func makeDense(_ number: UInt32) {
     let set = sets.take(memory)
-    for row in categories[number].postings {
+    for row in categories.postings(of: number) {
       let slot = Int(rows[Int(row)].slot)
       sets[set].insert(1 << UInt64(slot & 63), in: slot >> 6)
     }

@@ -6,58 +6,90 @@ enum CategoryKind: UInt8, CaseIterable {
 }
 
 /// A thing that miners have or don't: common ones as one word a block, rare ones as a list.
-struct Category {
-  var name: String
-  var kind: CategoryKind
+struct Category: BitwiseCopyable {
+  /// The place of its name.
+  fileprivate var name: UInt32 = 0
+  fileprivate var kind = CategoryKind.accel
   /// Uses; a number without any is free.
-  var useCount = 0
+  fileprivate(set) var useCount = 0
   /// The number of the set of who has it; nil while the category is rare.
-  var set: UInt32?
-  /// The rows of the miners that have it, in no order, while it is rare.
-  var postings: [UInt32] = []
+  fileprivate(set) var set: UInt32?
 }
 
 /// All categories by number, for as long as some miner has them.
 struct CategoryTable {
-  private(set) var all: ContiguousArray<Category> = []
-  private var names: [NameTable]
+  private var all: Column<Category>
+  private var capacity = 64
+  private(set) var count = 0
+  /// For each the rows of the miners that have it, in no order, while it is rare.
+  private var postings: ContiguousArray<[UInt32]> = []
+  private var numbers: NameTable
+  private var texts: TextPool
   private var free: [UInt32] = []
-  private(set) var denseCount = 0
 
   init(_ memory: BlockMemory) {
-    names = CategoryKind.allCases.map { _ in NameTable(memory) }
+    all = memory.allocate(Category.self, count: capacity)
+    numbers = NameTable(memory)
+    texts = TextPool(memory)
   }
 
+  @inline(__always)
+  subscript(number: UInt32) -> Category { all[Int(number)] }
+
   func number(of name: String, _ kind: CategoryKind) -> UInt32? {
-    let table = names[Int(kind.rawValue)]
-    return table.find(table.hash(name)) { ExactText(all[$0].name) == ExactText(name) }.map {
-      UInt32($0)
+    find(name, kind).number.map { UInt32($0) }
+  }
+
+  func kind(of number: UInt32) -> CategoryKind { all[Int(number)].kind }
+
+  func name(of number: UInt32) -> String { texts[all[Int(number)].name] }
+
+  @inline(__always)
+  func postings(of number: UInt32) -> [UInt32] { postings[Int(number)] }
+
+  /// Kinds share a table, and differ where it begins to search.
+  @inline(__always)
+  private static func hash(
+    _ name: UnsafeRawBufferPointer, _ kind: CategoryKind, _ numbers: NameTable
+  ) -> UInt64 {
+    numbers.hash(name) &+ UInt64(kind.rawValue) &* 0x9E37_79B9_7F4A_7C15
+  }
+
+  // Of plain addresses, since holding on to the table would cost more than the search.
+  @inline(__always)
+  private func find(_ name: String, _ kind: CategoryKind) -> (hash: UInt64, number: Int?) {
+    let (numbers, all, texts) = (numbers, all, texts.names)
+    return name.withBytes { name in
+      let hash = Self.hash(name, kind, numbers)
+      let number = numbers.find(hash) {
+        all[$0].kind == kind && texts.holds(name, at: all[$0].name)
+      }
+      return (hash, number)
     }
   }
 
-  subscript(number: UInt32) -> Category {
-    _read { yield all[Int(number)] }
-    _modify { yield &all[Int(number)] }
-  }
-
   mutating func retain(_ name: String, _ kind: CategoryKind, _ memory: BlockMemory) -> UInt32 {
-    let hash = names[Int(kind.rawValue)].hash(name)
-    let found = names[Int(kind.rawValue)].find(hash) { ExactText(all[$0].name) == ExactText(name) }
+    let (hash, found) = find(name, kind)
     if let found {
       all[found].useCount += 1
       return UInt32(found)
     }
-    let number: UInt32
-    let category = Category(name: name, kind: kind, useCount: 1)
-    if let reused = free.popLast() {
-      number = reused
-      all[Int(number)] = category
-    } else {
-      number = UInt32(all.count)
-      all.append(category)
-    }
-    names[Int(kind.rawValue)].insert(hash, Int(number), memory)
+    let number = takeNumber(memory)
+    let place = texts.insert(name, memory)
+    all[Int(number)] = Category(name: place, kind: kind, useCount: 1, set: nil)
+    numbers.insert(hash, Int(number), memory)
     return number
+  }
+
+  private mutating func takeNumber(_ memory: BlockMemory) -> UInt32 {
+    if let reused = free.popLast() { return reused }
+    if count == capacity {
+      memory.grow(&all, from: capacity, to: 2 * capacity)
+      capacity *= 2
+    }
+    postings.append([])
+    count += 1
+    return UInt32(count - 1)
   }
 
   /// - Returns: a set that nobody needs any more.
@@ -66,28 +98,46 @@ struct CategoryTable {
     all[place].useCount -= 1
     if all[place].useCount > 0 { return nil }
     let category = all[place]
-    let table = Int(category.kind.rawValue)
-    names[table].remove(names[table].hash(category.name), place)
-    all[place] = Category(name: "", kind: category.kind)
+    let hash = texts[category.name].withBytes { Self.hash($0, category.kind, numbers) }
+    numbers.remove(hash, place)
+    texts.remove(category.name)
+    all[place] = Category()
+    postings[place] = []
     free.append(number)
-    if category.set != nil { denseCount -= 1 }
     return category.set
+  }
+
+  // MARK: Who has a rare one
+
+  mutating func add(_ row: Int, to number: UInt32) {
+    postings[Int(number)].append(UInt32(row))
+  }
+
+  /// For all miners in turn, each with all that it has: a miner may name a service twice.
+  @inline(__always)
+  mutating func addOnce(_ row: Int, to number: UInt32) {
+    if postings[Int(number)].last != UInt32(row) { add(row, to: number) }
+  }
+
+  mutating func remove(_ row: Int, from number: UInt32) {
+    let place = Int(number)
+    guard let found = postings[place].firstIndex(of: UInt32(row)) else { return }
+    postings[place].swapAt(found, postings[place].count - 1)
+    postings[place].removeLast()
   }
 
   mutating func makeDense(_ number: UInt32, _ set: UInt32) {
     all[Int(number)].set = set
-    all[Int(number)].postings = []
-    denseCount += 1
+    postings[Int(number)] = []
   }
 
-  mutating func makeRare(_ number: UInt32, _ postings: [UInt32]) {
+  mutating func makeRare(_ number: UInt32, _ rows: [UInt32]) {
     all[Int(number)].set = nil
-    all[Int(number)].postings = postings
-    denseCount -= 1
+    postings[Int(number)] = rows
   }
 
+  /// Beside what the memory counts.
   var byteCount: Int {
-    all.capacity * MemoryLayout<Category>.stride
-      + all.reduce(0) { $0 + $1.postings.capacity * 4 }
+    postings.capacity * MemoryLayout<[UInt32]>.stride + postings.reduce(0) { $0 + $1.capacity * 4 }
   }
 }

@@ -5,6 +5,9 @@ struct ListPool {
   private var count = 2
   private var capacity = 64
   private var free: [[UInt32]] = []
+  /// The lists in the making, one after another, and where each ends.
+  private var draft: [UInt32] = []
+  private var draftEnds: [Int] = []
 
   init(_ memory: BlockMemory) { numbers = memory.allocate(UInt32.self, count: capacity) }
 
@@ -27,28 +30,42 @@ struct ListPool {
       tags: capabilities..<capabilities + Int(numbers[start] >> 16))
   }
 
+  @inline(__always)
+  func firstNumber(_ unit: UInt32) -> UnsafePointer<UInt32> {
+    UnsafePointer(numbers + Int(unit) * 2)
+  }
+
   func contains(_ number: UInt32, in places: Range<Int>) -> Bool {
     places.contains { numbers[$0] == number }
   }
 
+  /// Adds a number to the list in the making.
+  ///
+  /// - Returns: false when it is in there already.
+  mutating func add(_ number: UInt32) -> Bool {
+    if draft[(draftEnds.last ?? 0)...].contains(number) { return false }
+    draft.append(number)
+    return true
+  }
+
+  /// What is added next is of the next list.
+  mutating func endList() { draftEnds.append(draft.count) }
+
+  /// Takes in the three lists that were made.
+  ///
   /// - Returns: the place, in pairs; 0 for no lists at all.
-  mutating func insert(
-    _ accel: [UInt32], _ capabilities: [UInt32], _ tags: [UInt32], _ memory: BlockMemory
-  ) -> UInt32 {
-    let count = accel.count + capabilities.count + tags.count
-    if count == 0 { return 0 }
-    let units = (count + 2 + 1) / 2
-    let unit = takeRoom(units, memory)
-    var place = Int(unit) * 2
-    numbers[place] = UInt32(accel.count) | UInt32(tags.count) << 16
-    numbers[place + 1] = UInt32(capabilities.count)
-    place += 2
-    for list in [accel, capabilities, tags] {
-      for number in list {
-        numbers[place] = number
-        place += 1
-      }
+  mutating func insertLists(_ memory: BlockMemory) -> UInt32 {
+    defer {
+      draft.removeAll(keepingCapacity: true)
+      draftEnds.removeAll(keepingCapacity: true)
     }
+    if draft.isEmpty { return 0 }
+    let unit = takeRoom((draft.count + 2 + 1) / 2, memory)
+    let place = Int(unit) * 2
+    let (accel, capabilities) = (draftEnds[0], draftEnds[1] - draftEnds[0])
+    numbers[place] = UInt32(accel) | UInt32(draft.count - draftEnds[1]) << 16
+    numbers[place + 1] = UInt32(capabilities)
+    for (offset, number) in draft.enumerated() { numbers[place + 2 + offset] = number }
     return unit
   }
 

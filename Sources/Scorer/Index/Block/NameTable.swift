@@ -1,19 +1,82 @@
 /// Finds numbers by name: open addressing over the names' hashes. The names themselves stay with
-/// whoever holds them.
+/// whoever holds them. A table that has become too small is left for a larger one little by little,
+/// a few cells with each newcomer, so that none of them waits for all.
 struct NameTable {
-  /// The hash's upper half, which also says where the search begins, then the number plus one; 0
-  /// is free.
-  private var cells: Column<UInt64>
-  private var cellCount = 16
+  private var cells: Cells
+  /// What is still to be moved from: the smaller table, up to its cell `nextOld` empty.
+  private var old: Cells?
+  private var nextOld = 0
   private(set) var count = 0
   private let hashing = NameHashing()
 
-  init(_ memory: BlockMemory) { cells = memory.allocate(UInt64.self, count: cellCount) }
+  /// Cells moved with each newcomer: done long before the larger table is too small in its turn.
+  private static let movedTogether = 16
+
+  init(_ memory: BlockMemory) { cells = Cells(count: 16, memory) }
 
   @inline(__always)
-  func hash(_ name: String) -> UInt64 { hashing.hash(name) }
+  func hash(_ name: String) -> UInt64 { name.withBytes { hashing.hash($0) } }
+
+  @inline(__always)
+  func hash(_ name: UnsafeRawBufferPointer) -> UInt64 { hashing.hash(name) }
 
   /// The number for which `isIt` says yes, among those with this hash.
+  @inline(__always)
+  func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
+    if let found = cells.find(hash, isIt) { return found }
+    return old == nil ? nil : old!.find(hash, isIt)
+  }
+
+  /// Where the search for a hash begins.
+  @inline(__always)
+  func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> { cells.first(hash) }
+
+  /// Takes in a name that isn't there.
+  mutating func insert(_ hash: UInt64, _ number: Int, _ memory: BlockMemory) {
+    if (count + 1) * 4 > cells.count * 3 {
+      moveOld(.max, memory)
+      old = cells
+      nextOld = 0
+      cells = Cells(count: cells.count * 2, memory)
+    }
+    if old != nil { moveOld(Self.movedTogether, memory) }
+    cells.put((hash & ~0xFFFF_FFFF) | UInt64(number + 1))
+    count += 1
+  }
+
+  private mutating func moveOld(_ limit: Int, _ memory: BlockMemory) {
+    guard let from = old else { return }
+    var moved = 0
+    while moved < limit && nextOld < from.count {
+      let cell = from.take(at: nextOld)
+      // Another may have moved up into its place.
+      if cell == 0 { nextOld += 1 } else { cells.put(cell) }
+      moved += 1
+    }
+    if nextOld < from.count { return }
+    from.free(memory)
+    old = nil
+  }
+
+  mutating func remove(_ hash: UInt64, _ number: Int) {
+    if !cells.remove(hash, number) { _ = old?.remove(hash, number) }
+    count -= 1
+  }
+}
+
+/// One piece of memory of a name table. A cell is the hash's upper half, which also says where the
+/// search begins, then the number plus one; 0 is free.
+private struct Cells {
+  private let cells: Column<UInt64>
+  let count: Int
+
+  init(count: Int, _ memory: BlockMemory) {
+    self.count = count
+    cells = memory.allocate(UInt64.self, count: count)
+  }
+
+  func free(_ memory: BlockMemory) { memory.free(cells) }
+
   @inline(__always)
   func find(_ hash: UInt64, _ isIt: (Int) -> Bool) -> Int? {
     var place = home(hash)
@@ -28,41 +91,40 @@ struct NameTable {
     }
   }
 
-  /// Where the search for a hash begins.
   @inline(__always)
-  func firstCell(_ hash: UInt64) -> UnsafePointer<UInt64> { UnsafePointer(cells + home(hash)) }
-
-  @inline(__always)
-  private func home(_ hash: UInt64) -> Int { Int(((hash >> 32) &* UInt64(cellCount)) >> 32) }
+  func first(_ hash: UInt64) -> UnsafePointer<UInt64> { UnsafePointer(cells + home(hash)) }
 
   @inline(__always)
-  private func next(_ place: Int) -> Int { place + 1 == cellCount ? 0 : place + 1 }
+  private func home(_ hash: UInt64) -> Int { Int(((hash >> 32) &* UInt64(count)) >> 32) }
 
-  /// Takes in a name that isn't there.
-  mutating func insert(_ hash: UInt64, _ number: Int, _ memory: BlockMemory) {
-    if (count + 1) * 4 > cellCount * 3 {
-      let (old, oldCount) = (cells, cellCount)
-      cellCount *= 2
-      cells = memory.allocate(UInt64.self, count: cellCount)
-      for place in 0..<oldCount where old[place] != 0 { put(old[place]) }
-      memory.free(old)
-    }
-    put((hash & ~0xFFFF_FFFF) | UInt64(number + 1))
-    count += 1
-  }
+  @inline(__always)
+  private func next(_ place: Int) -> Int { place + 1 == count ? 0 : place + 1 }
 
-  private func put(_ cell: UInt64) {
+  func put(_ cell: UInt64) {
     var place = home(cell)
     while cells[place] != 0 { place = next(place) }
     cells[place] = cell
   }
 
-  /// Lets go of a number, and moves up those that had to go past it.
-  mutating func remove(_ hash: UInt64, _ number: Int) {
-    var hole = home(hash)
-    while cells[hole] & 0xFFFF_FFFF != UInt64(number + 1) { hole = next(hole) }
+  /// - Returns: whether it was there.
+  func remove(_ hash: UInt64, _ number: Int) -> Bool {
+    var place = home(hash)
+    while cells[place] & 0xFFFF_FFFF != UInt64(number + 1) {
+      if cells[place] == 0 { return false }
+      place = next(place)
+    }
+    _ = take(at: place)
+    return true
+  }
+
+  /// Empties a cell, and moves up those that had to go past it.
+  ///
+  /// - Returns: what it held.
+  func take(at start: Int) -> UInt64 {
+    var hole = start
+    let taken = cells[hole]
+    if taken == 0 { return 0 }
     cells[hole] = 0
-    count -= 1
     var place = next(hole)
     while cells[place] != 0 {
       let home = home(cells[place])
@@ -73,10 +135,11 @@ struct NameTable {
       }
       place = next(place)
     }
+    return taken
   }
 
   private func distance(from start: Int, to end: Int) -> Int {
-    end >= start ? end - start : end - start + cellCount
+    end >= start ? end - start : end - start + count
   }
 }
 
@@ -85,24 +148,36 @@ struct NameHashing {
   private let seed = UInt64.random(in: .min ... .max)
 
   @inline(__always)
-  func hash(_ name: String) -> UInt64 {
-    var name = name
-    return name.withUTF8 { bytes in
-      var state = seed ^ UInt64(truncatingIfNeeded: bytes.count)
-      var rest = UnsafeRawBufferPointer(bytes)
-      while rest.count >= 8 {
-        state = Self.mix(state ^ rest.loadUnaligned(as: UInt64.self))
-        rest = UnsafeRawBufferPointer(rebasing: rest[8...])
-      }
-      var last: UInt64 = 0
-      for byte in rest { last = last << 8 | UInt64(byte) }
-      return Self.mix(state ^ last)
+  func hash(_ name: UnsafeRawBufferPointer) -> UInt64 {
+    var state = seed ^ UInt64(truncatingIfNeeded: name.count)
+    var place = 0
+    while place + 8 <= name.count {
+      state = Self.mix(state ^ name.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+      place += 8
     }
+    var last: UInt64 = 0
+    while place < name.count {
+      last = last << 8 | UInt64(name[place])
+      place += 1
+    }
+    return Self.mix(state ^ last)
   }
 
   @inline(__always)
   private static func mix(_ value: UInt64) -> UInt64 {
     let product = (value ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
     return product.high ^ product.low
+  }
+}
+
+extension String {
+  /// The bytes, where they lie.
+  @inline(__always)
+  func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+    if let result = utf8.withContiguousStorageIfAvailable({ body(UnsafeRawBufferPointer($0)) }) {
+      return result
+    }
+    var copy = self
+    return copy.withUTF8 { body(UnsafeRawBufferPointer($0)) }
   }
 }

@@ -11,15 +11,17 @@ struct OverrideClock {
   var nextEnd: Int64 { ends.first?.end ?? .max }
 
   func price(of row: UInt32, own: Int64) -> Int64 {
+    if all.isEmpty { return own }
     guard let override = all[row], now < override.end else { return own }
     return override.price
   }
 
   func isInForce(_ row: UInt32) -> Bool {
-    all[row].map { now < $0.end } ?? false
+    !all.isEmpty && all[row].map { now < $0.end } ?? false
   }
 
   mutating func set(_ override: OverriddenPrice?, for row: UInt32) {
+    if override == nil && all.isEmpty { return }
     all[row] = override
     if let end = override?.end, now < end, end != .max { push((end, row)) }
   }

@@ -22,6 +22,24 @@ struct SizeTiers {
     }
   }
 
+  /// Writes a block's miners into the tiers, none of which holds any of them.
+  @inline(__always)
+  func fill(
+    _ block: Int, _ occupied: UInt64, _ lines: Column<MinerLine>,
+    _ size: (MinerLine) -> Double, _ pool: SetPool
+  ) {
+    for tier in sizes.indices {
+      let least = sizes[tier]
+      var word: UInt64 = 0
+      for place in 0..<64 where size(lines[block * 64 + place]) >= least {
+        word |= 1 << UInt64(place)
+      }
+      word &= occupied
+      if word == 0 { return }
+      pool[sets[tier]].insert(word, in: block)
+    }
+  }
+
   /// The highest tier that all are in who have `least`; nil below the lowest.
   func tier(atMost least: Double) -> Int? { sizes.lastIndex { $0 <= least } }
 }

@@ -8,8 +8,9 @@ struct SlotSet: BitwiseCopyable {
 
   @inline(__always)
   func insert(_ bit: UInt64, in block: Int) {
-    words[block] |= bit
-    blocks[block >> 6] |= 1 << UInt64(block & 63)
+    let held = words[block]
+    words[block] = held | bit
+    if held == 0 { blocks[block >> 6] |= 1 << UInt64(block & 63) }
   }
 
   @inline(__always)
@@ -37,30 +38,48 @@ extension UnsafeMutablePointer<SlotSet> {
   var pair: (SlotSet, SlotSet) { (self[0], self[1]) }
 }
 
-/// Sets by number, side by side in one piece of memory. A set's address changes when the pool grows.
+/// Sets by number, side by side in one piece of memory. A set's address changes when the pool grows
+/// for more blocks: then sets are moved into larger memory, some at a time.
 struct SetPool {
-  private var words: Column<UInt64>
-  private var blockCapacity: Int
+  private var shelf: Shelf
   private var count = 0
   private var capacity = 16
   private var free: [UInt32] = []
+  /// What sets are moved out of, those in `unmoved`.
+  private var oldShelf: Shelf
+  private var unmoved = 0..<0
 
   init(_ memory: BlockMemory, blockCapacity: Int) {
-    self.blockCapacity = blockCapacity
-    words = memory.allocate(UInt64.self, count: capacity * Self.stride(blockCapacity))
+    shelf = Shelf(setCapacity: capacity, blockCapacity: blockCapacity, memory)
+    oldShelf = shelf
   }
 
-  private static func summaryCount(_ blockCapacity: Int) -> Int { blockCapacity / 64 + 2 }
+  private struct Shelf {
+    var words: Column<UInt64>
+    let blockCapacity: Int
+    /// Words of a set that say which blocks have any.
+    let summaryCount: Int
+    /// Words a set, whole cache lines.
+    let stride: Int
 
-  /// Words a set, whole cache lines.
-  private static func stride(_ blockCapacity: Int) -> Int {
-    (blockCapacity + summaryCount(blockCapacity) + 7) & ~7
+    init(setCapacity: Int, blockCapacity: Int, _ memory: BlockMemory) {
+      self.blockCapacity = blockCapacity
+      summaryCount = blockCapacity / 64 + 2
+      stride = (blockCapacity + summaryCount + 7) & ~7
+      words = memory.allocate(UInt64.self, count: setCapacity * stride)
+    }
+
+    @inline(__always)
+    subscript(number: Int) -> SlotSet {
+      let start = words + number * stride
+      return SlotSet(words: start, blocks: start + blockCapacity)
+    }
   }
 
   @inline(__always)
   subscript(number: UInt32) -> SlotSet {
-    let start = words + Int(number) * Self.stride(blockCapacity)
-    return SlotSet(words: start, blocks: start + blockCapacity)
+    let number = Int(number)
+    return unmoved.contains(number) ? oldShelf[number] : shelf[number]
   }
 
   /// - Returns: an empty set's number.
@@ -68,8 +87,7 @@ struct SetPool {
     if let number = free.popLast() { return number }
     if count == capacity {
       let larger = capacity + 16
-      let stride = Self.stride(blockCapacity)
-      memory.grow(&words, from: capacity * stride, to: larger * stride)
+      memory.grow(&shelf.words, from: capacity * shelf.stride, to: larger * shelf.stride)
       capacity = larger
     }
     count += 1
@@ -77,33 +95,48 @@ struct SetPool {
   }
 
   mutating func release(_ number: UInt32) {
-    let stride = Self.stride(blockCapacity)
-    (words + Int(number) * stride).update(repeating: 0, count: stride)
+    let set = self[number]
+    let stride = unmoved.contains(Int(number)) ? oldShelf.stride : shelf.stride
+    set.words.update(repeating: 0, count: stride)
     free.append(number)
   }
 
-  /// Empties all sets, and gives back what room they don't need.
-  mutating func removeAll(blockCapacity newCapacity: Int, _ memory: BlockMemory) {
-    memory.free(words)
-    blockCapacity = newCapacity
-    words = memory.allocate(UInt64.self, count: capacity * Self.stride(newCapacity))
+  /// Empties all sets, for so many blocks.
+  mutating func removeAll(blockCapacity: Int, _ memory: BlockMemory) {
+    if !unmoved.isEmpty { memory.free(oldShelf.words) }
+    unmoved = 0..<0
+    memory.free(shelf.words)
+    shelf = Shelf(setCapacity: capacity, blockCapacity: blockCapacity, memory)
   }
 
-  /// Makes room for so many blocks, and for some more than that: every set is moved.
-  ///
-  /// - Parameter isFilling: a fleet is coming in, so many more blocks will follow.
-  mutating func growBlocks(to needed: Int, isFilling: Bool, _ memory: BlockMemory) {
-    if needed <= blockCapacity { return }
-    let (old, oldCapacity) = (words, blockCapacity)
-    let newCapacity = max(needed, oldCapacity + oldCapacity / (isFilling ? 1 : 4))
-    let larger = memory.allocate(UInt64.self, count: capacity * Self.stride(newCapacity))
-    for number in 0..<count {
-      let from = old + number * Self.stride(oldCapacity)
-      let to = larger + number * Self.stride(newCapacity)
-      to.update(from: from, count: oldCapacity)
-      (to + newCapacity).update(from: from + oldCapacity, count: Self.summaryCount(oldCapacity))
+  /// Makes room for so many blocks, and begins to make more when that is nearly all there is.
+  mutating func growBlocks(to needed: Int, _ memory: BlockMemory) {
+    if needed > shelf.blockCapacity {
+      moveSets(atMost: .max, memory)
+      beginMoving(to: needed + needed / 4, memory)
+      moveSets(atMost: .max, memory)
+    } else if unmoved.isEmpty && needed + needed / 16 > shelf.blockCapacity {
+      beginMoving(to: needed + needed / 4, memory)
+    } else if !unmoved.isEmpty && needed > oldShelf.blockCapacity {
+      moveSets(atMost: .max, memory)
     }
-    memory.free(old)
-    (words, blockCapacity) = (larger, newCapacity)
+  }
+
+  private mutating func beginMoving(to blockCapacity: Int, _ memory: BlockMemory) {
+    oldShelf = shelf
+    shelf = Shelf(setCapacity: capacity, blockCapacity: blockCapacity, memory)
+    unmoved = 0..<count
+  }
+
+  /// Goes on with moving sets.
+  mutating func moveSets(atMost limit: Int, _ memory: BlockMemory) {
+    if unmoved.isEmpty { return }
+    for number in unmoved.prefix(limit) {
+      let (from, to) = (oldShelf[number], shelf[number])
+      to.words.update(from: from.words, count: oldShelf.blockCapacity)
+      to.blocks.update(from: from.blocks, count: oldShelf.summaryCount)
+    }
+    unmoved = unmoved.dropFirst(limit)
+    if unmoved.isEmpty { memory.free(oldShelf.words) }
   }
 }
