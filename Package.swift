@@ -153,7 +153,7 @@ let package = Package(
       name: "poolhub",
       dependencies: [
         "Chaos", "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
-        "Messaging", "Postgres", "Settings", "Simulation", "Telemetry",
+        "Messaging", "Postgres", "Redis", "Settings", "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 

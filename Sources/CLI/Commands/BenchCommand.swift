@@ -5,6 +5,7 @@ struct BenchCommand: AsyncParsableCommand {
     commandName: "bench", abstract: "Measures this build on this machine.",
     subcommands: [
       BenchMatchCommand.self, BenchIndexCommand.self, BenchHeartbeatsCommand.self,
+      BenchStartCommand.self,
       HeartbeatLoadCommand.self,
     ],
     defaultSubcommand: BenchMatchCommand.self)
