@@ -148,7 +148,8 @@ let package = Package(
         nioCore, nioPosix,
       ]),
     library(
-      "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark", ["CLinux", "Domain", "JSON"]),
+      "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark",
+      ["CLinux", "Domain", "JSON", "Simulation"]),
     .executableTarget(
       name: "poolhub",
       dependencies: [

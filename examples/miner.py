@@ -21,7 +21,9 @@ import urllib.request
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-# Close codes after which trying again would not help: this miner now speaks from elsewhere.
+# Close codes: the token is of no use any more; trying again would not help, as this miner now speaks from
+# elsewhere.
+REVOKED = 4401
 REPLACED = 4409
 
 
@@ -32,6 +34,12 @@ class Refused(Exception):
         self.status = status
         fields = "; ".join(f"{e['field']}: {e['detail']}" for e in problem.get("errors", []))
         super().__init__(f"{status} {problem.get('detail', '')} {fields}".strip())
+
+
+def retry_after(answer):
+    """How long a busy hub asks to wait, in whole seconds: a random part of one more keeps miners apart."""
+    seconds = answer.headers.get("Retry-After", "")
+    return int(seconds) + random.random() if seconds.isdigit() else None
 
 
 class Hub:
@@ -158,16 +166,19 @@ class Miner:
             except InvalidStatus as error:
                 if error.response.status_code == 401:
                     self.token = None
-                wait = None
+                wait = retry_after(error.response)
             except ConnectionClosed as error:
                 if error.rcvd and error.rcvd.code == REPLACED:
                     raise SystemExit("this miner now speaks from elsewhere") from None
                 print(f"the connection ended: {error}", file=sys.stderr)
-                wait, self.token = None, None
+                wait = None
+                # Any gateway takes the token; to register anew for each lost connection would cost far more.
+                if error.rcvd and error.rcvd.code == REVOKED:
+                    self.token = None
             except (OSError, TimeoutError) as error:
                 print(f"the hub is out of reach: {error}", file=sys.stderr)
                 wait = None
-            await asyncio.sleep(wait if wait is not None else delay * random.uniform(0.5, 1.5))
+            await asyncio.sleep(wait if wait is not None else delay * random.uniform(0.5, 1))
             delay = min(delay * 2, 30)
 
     def log_out(self):

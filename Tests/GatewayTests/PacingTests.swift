@@ -84,4 +84,16 @@ struct PacingSpreadTests {
       #expect(2.8 * time < pace.leaseSeconds)
     }
   }
+
+  @Test("who asks by HTTP is told one of those times, too")
+  func one() {
+    #expect(PacingTests.pace(online: 400_000).toldSeconds(unit: 0.9) == 20)
+    let pace = PacingTests.pace(online: 2_000_000)
+    #expect(pace.nextSeconds == 100)
+    #expect(pace.toldSeconds(unit: 0) == 95)
+    #expect(pace.toldSeconds(unit: 0.5) == 100)
+    #expect(abs(pace.toldSeconds(unit: 0.99) - 104.9) < 0.002)
+    // Never less than a small fleet's.
+    #expect(PacingTests.pace(online: 410_000).toldSeconds(unit: 0) == 20)
+  }
 }

@@ -25,7 +25,7 @@ package final class Inspector: Sendable {
     case end
   }
 
-  private let endpoint: String
+  package let endpoint: String
   private let mailbox = Mailbox<Command>(limit: 1_024)
   fileprivate let sightings = Mutex([String: Sighting]())
 

@@ -15,6 +15,9 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
       sends back what it gets.
       """)
 
+  /// When a restart's heartbeats end at the latest.
+  static let longestRestartSeconds = 600.0
+
   @Option(help: "How many miners hold a WebSocket, over all gateways.")
   var connections = 10_000
 
@@ -39,6 +42,16 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
   @Option(help: "For how long they send them.")
   var httpSeconds = 5.0
 
+  @Flag(
+    help: """
+      Instead, restart the first of two or more gateways under its miners, by SIGTERM and by SIGKILL, \
+      and see how they come back.
+      """)
+  var restart = false
+
+  @Flag(help: "Ask for matches meanwhile, and again once nobody is connected any more.")
+  var match = false
+
   @Option(help: "Settings for the hub's processes, as KEY=VALUE; may be repeated.")
   var set: [String] = []
 
@@ -61,6 +74,9 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
     guard (0...10_000).contains(httpConnections) else {
       throw ValidationError("--http-connections must be 0 to 10000")
     }
+    guard !restart || gateways > 1 else {
+      throw ValidationError("--restart needs --gateways 2 or more: the others answer matches")
+    }
     for text in set where DevOptions.Setting(text) == nil {
       throw ValidationError("--set \(text) is not KEY=VALUE")
     }
@@ -81,21 +97,27 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
       watch.cancel()
       folder.remove()
     }
+    if restart {
+      let report = try await measureRestart(in: folder.path)
+      print(json ? report.json() : report.table())
+      if let fault = report.fault { throw CommandError(fault) }
+      return
+    }
     let report = try await measure(in: folder.path)
     print(json ? report.json() : report.table())
     if report.wrongValues > 0 {
       throw CommandError(
         "\(report.wrongValues) miners' last heartbeats were not what matches saw")
     }
+    if report.wrongHoldings > 0 {
+      throw CommandError("\(report.wrongHoldings) miners' last heartbeats were not in every scorer")
+    }
   }
 
   private func measure(in folder: String) async throws -> HeartbeatReport {
     let line = ProgressLine(loggingInterval: .seconds(5))
     defer { line.clear() }
-    let hub = HeartbeatHub(
-      folder: folder + "/hub", gateways: gateways, scorers: scorers,
-      miners: max(connections, httpConnections),
-      settings: set.compactMap { DevOptions.Setting($0) })
+    let hub = makeHub(in: folder)
     var report: HeartbeatReport
     do {
       let servers = try await hub.start { line.show($0) }
@@ -103,10 +125,26 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
         folder: folder, servers: servers, connections: connections, rate: rate, seconds: seconds)
       run.tokens = hub.tokens
       run.metrics = { try await hub.metrics() }
-      let (figures, said) = try await run.measure("the hub", line)
+      run.scorerPIDs = await hub.scorerPIDs()
+      let probe = MatchProbe(clients: hub.clients, regions: BenchMiner.regions(of: connections))
+      let (asking, untilAllHaveSpoken) = (Duration.seconds(seconds), run.untilAllHaveSpoken)
+      var under: MatchFigures?
+      func ask(_: [LoadPlan]) async throws {
+        try await Task.sleep(for: untilAllHaveSpoken)
+        under = try await probe.run(for: asking)
+      }
+      if match { run.seconds += 2 * (untilAllHaveSpoken / .seconds(1)) }
+      let (figures, said) = try await run.measure(
+        "the hub", line, whileBeating: match ? ask : nil)
       report = HeartbeatReport(hub: figures)
       report.wrongValues = try await hub.countWrongValues(said)
+      report.wrongHoldings = try await hub.countWrongHoldings(said)
       report.checkedValues = said.count
+      report.scorers = scorers
+      if let under {
+        line.show("matches of a hub with nobody connected")
+        report.matches = (under, try await probe.run(for: asking))
+      }
       if httpConnections > 0 {
         run.transport = .http
         run.connections = httpConnections
@@ -121,6 +159,13 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
     }
     if floor { report.floor = try await measureFloor(in: folder, line) }
     return report
+  }
+
+  func makeHub(in folder: String) -> HeartbeatHub {
+    HeartbeatHub(
+      folder: folder + "/hub", gateways: gateways, scorers: scorers,
+      miners: restart ? connections : max(connections, httpConnections), paced: restart,
+      settings: set.compactMap { DevOptions.Setting($0) })
   }
 
   private func measureFloor(in folder: String, _ line: ProgressLine) async throws

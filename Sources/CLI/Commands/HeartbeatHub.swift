@@ -1,7 +1,9 @@
+import Chaos
 import Domain
 import Fleet
 import FoundationEssentials
 import GatewayPolicy
+import Glibc
 import HeartbeatBenchmark
 import JSON
 import Postgres
@@ -17,15 +19,26 @@ final class HeartbeatHub: Sendable {
   private let hub: DevHub
   private let client: HubClientBox
   private let gateways: Int
+  private let scorers: Int
+  /// Asks each scorer what it holds.
+  private let inspector: Inspector
+  private let inspection: Task<Void, any Error>
 
+  /// - Parameter paced: whether miners may connect only as fast as a hub lets them in the ordinary course.
   init(
-    folder: String, gateways: Int, scorers: Int, miners: Int, settings: [DevOptions.Setting]
+    folder: String, gateways: Int, scorers: Int, miners: Int, paced: Bool,
+    settings: [DevOptions.Setting]
   ) {
     self.gateways = gateways
+    self.scorers = scorers
+    let inspector = Inspector(endpoint: "ipc://\(folder)-inspector.sock")
+    self.inspector = inspector
+    inspection = Task { try await inspector.run() }
     var options = DevOptions(directory: folder)
     options.port = 0
     options.gateways = gateways
     options.scorers = scorers
+    options.otherGateways = [inspector.endpoint]
     let signingKey = Data((0..<32).map { _ in UInt8.random(in: .min ... .max) })
     // Nobody's lease ends while all of them connect, none is told to slow down, and no answer is audited.
     options.settings =
@@ -34,7 +47,11 @@ final class HeartbeatHub: Sendable {
         "POOLHUB_WEBSOCKET_FRAMES_PER_SEC=10000", "POOLHUB_LOG_LEVEL=warning",
         "POOLHUB_AUDIT_SHARE=0", "POOLHUB_SESSION_TTL_SEC=\(Self.sessionSeconds)",
         "POOLHUB_SESSION_SIGNING_KEYS=bench:\(signingKey.base64EncodedString())",
-      ].compactMap { DevOptions.Setting($0) } + settings
+      ].compactMap { DevOptions.Setting($0) }
+    if !paced, let unbounded = DevOptions.Setting("POOLHUB_WEBSOCKET_OPENS_PER_SEC=1000000") {
+      options.settings.append(unbounded)
+    }
+    options.settings += settings
     let signer = SessionTokens(
       keys: [("bench", Array(signingKey))], lifetimeSeconds: Self.sessionSeconds)
     let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
@@ -65,7 +82,23 @@ final class HeartbeatHub: Sendable {
     }
   }
 
-  func stop() async { await hub.stop() }
+  func stop() async {
+    await hub.stop()
+    inspector.stop()
+    _ = await inspection.result
+  }
+
+  /// One a gateway, in their order.
+  var clients: [HubClient] { client.all }
+
+  /// The process that this gateway is at the moment.
+  func gatewayPID(_ index: Int) async -> pid_t? {
+    await hub.processes.first { $0.name == "gateway-\(index + 1)" }?.pid
+  }
+
+  func scorerPIDs() async -> [pid_t] {
+    await hub.processes.filter { $0.name.hasPrefix("scorer-") }.map(\.pid)
+  }
 
   /// All gateways' counts together.
   func metrics() async throws -> HubMetrics {
@@ -99,6 +132,31 @@ final class HeartbeatHub: Sendable {
         let miner = BenchMiner(index: index)
         let expected = miner.etaMilliseconds(sequence: said[index])
         if abs((found[miner.id.text] ?? -1) - expected) > 1e-6 * expected { wrong += 1 }
+      }
+    }
+    return wrong
+  }
+
+  /// Compares what each scorer holds of every miner with its last acknowledged heartbeat.
+  /// - Returns: how many differ, over all scorers.
+  func countWrongHoldings(_ said: [Int]) async throws -> Int {
+    let seen = inspector.seen.keys
+    guard seen.count == scorers else {
+      throw CommandError("\(seen.count) of \(scorers) scorers can be asked what they hold")
+    }
+    let ids = said.indices.map { BenchMiner(index: $0).id }
+    var wrong = 0
+    for scorer in seen {
+      let holdings = try await inspector.holdings(of: ids, in: scorer)
+      let statuses = Dictionary(uniqueKeysWithValues: holdings.map { ($0.id, $0.status) })
+      for (index, sequence) in said.enumerated() where sequence > 0 {
+        let miner = BenchMiner(index: index)
+        let status = statuses[miner.id] ?? nil
+        if status?.queueLength != UInt32(miner.queueLength(sequence: sequence))
+          || status?.avgLatencyMilliseconds != miner.latencyMilliseconds(sequence: sequence)
+        {
+          wrong += 1
+        }
       }
     }
     return wrong

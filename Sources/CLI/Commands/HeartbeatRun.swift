@@ -26,6 +26,9 @@ struct HeartbeatRun {
   var tokens: [String] = []
   /// What the hub has counted so far; nil where there is no hub.
   var metrics: (() async throws -> HubMetrics)?
+  var scorerPIDs: [pid_t] = []
+  /// Whether a miner that is refused or loses its connection comes again.
+  var reconnects = false
 
   init(
     folder: String, servers: [HeartbeatServer], connections: Int, rate: Double, seconds: Double
@@ -37,9 +40,13 @@ struct HeartbeatRun {
     self.seconds = seconds
   }
 
+  /// A miner is online from its first heartbeat on, and each has one turn after the other.
+  var untilAllHaveSpoken: Duration { .seconds(1 + Double(connections) / rate) }
+
+  /// - Parameter whileBeating: goes on beside the heartbeats, which end once it has; nil: after their time.
   /// - Returns: the figures, and the last acknowledged heartbeat's number of each miner.
   func measure(
-    _ what: String, _ line: ProgressLine
+    _ what: String, _ line: ProgressLine, whileBeating: (([LoadPlan]) async throws -> Void)? = nil
   ) async throws -> (figures: HeartbeatFigures, said: [Int]) {
     let memoryBefore = usage.residentBytes
     let loads = try await startLoads()
@@ -54,7 +61,13 @@ struct HeartbeatRun {
     figures.bytesPerConnection = Double(grown) / Double(max(1, connected.held))
     let countsBefore = try await metrics?()
     let cpuBefore = usage.cpuSeconds
+    let scorersBefore = scorerCPUSeconds
     for load in loads { try load.plan.signal("go") }
+    if let whileBeating {
+      line.show("\(what): \(Format.count(connected.held)) connected")
+      try await whileBeating(loads.map(\.plan))
+      for load in loads { try load.plan.signal("stop") }
+    }
     let done = try await wait(for: .done, loads, within: .seconds(seconds + 30)) { state in
       line.show(
         "\(what): \(Format.count(state.acknowledged)) heartbeats acknowledged, "
@@ -64,8 +77,12 @@ struct HeartbeatRun {
     if let countsBefore, let metrics {
       // The last of them may be on their way to the scorers yet.
       try await Task.sleep(for: Self.settleTime)
-      figures.take(try await metrics(), since: countsBefore, transport: transport)
+      let scorerCPU = zip(scorerCPUSeconds, scorersBefore).map { $0 - $1 }.max() ?? 0
+      figures.take(
+        try await metrics(), since: countsBefore, scorerCPUSeconds: scorerCPU,
+        beatSeconds: done.beatSeconds)
     }
+    figures.connects = try LoadPlan.connectCounts(of: loads.map(\.plan))
     let said = try loads.flatMap { try $0.plan.readLast() }
     for load in loads { try load.plan.signal("end") }
     for load in loads { _ = await load.child.waitForExit() }
@@ -83,10 +100,11 @@ struct HeartbeatRun {
     for (number, server) in servers.enumerated() {
       let share = connections / servers.count + (number < connections % servers.count ? 1 : 0)
       if share == 0 { continue }
-      let plan = LoadPlan(
+      var plan = LoadPlan(
         folder: folder, name: "\(transport.rawValue)-\(server.port)", transport: transport,
         port: server.port, firstMiner: first, rate: rate * Double(share) / Double(connections),
         seconds: seconds)
+      plan.reconnects = reconnects
       try plan.writeTokens(
         tokens.isEmpty
           ? Array(repeating: "none", count: share) : Array(tokens[first..<first + share]))
@@ -121,6 +139,8 @@ struct HeartbeatRun {
       }
     }
   }
+
+  private var scorerCPUSeconds: [Double] { scorerPIDs.map { ProcessUsage(of: $0).cpuSeconds } }
 
   private var usage: ProcessUsage {
     servers.map { ProcessUsage(of: $0.pid) }.reduce(ProcessUsage()) { sum, usage in
@@ -170,6 +190,7 @@ struct HeartbeatLoadCommand: AsyncParsableCommand {
   @Option var firstMiner: Int
   @Option var rate: Double
   @Option var seconds: Double
+  @Flag var reconnects = false
 
   static func start(_ plan: LoadPlan) async throws -> ChildProcess {
     try await ChildProcess.start(
@@ -179,17 +200,18 @@ struct HeartbeatLoadCommand: AsyncParsableCommand {
         "--transport", plan.transport.rawValue, "--port", "\(plan.port)",
         "--first-miner", "\(plan.firstMiner)", "--rate", "\(plan.rate)",
         "--seconds", "\(plan.seconds)",
-      ], output: .file(plan.path("log")))
+      ] + (plan.reconnects ? ["--reconnects"] : []), output: .file(plan.path("log")))
   }
 
   func run() async throws {
     guard let transport = LoadPlan.Transport(rawValue: transport) else {
       throw CommandError("\(transport) is no transport")
     }
-    var loop = try LoadLoop(
-      LoadPlan(
-        folder: folder, name: name, transport: transport, port: port, firstMiner: firstMiner,
-        rate: rate, seconds: seconds))
+    var plan = LoadPlan(
+      folder: folder, name: name, transport: transport, port: port, firstMiner: firstMiner,
+      rate: rate, seconds: seconds)
+    plan.reconnects = reconnects
+    var loop = try LoadLoop(plan)
     try loop.run()
   }
 }

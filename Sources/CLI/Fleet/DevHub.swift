@@ -79,6 +79,9 @@ package actor DevHub {
     return state
   }
 
+  /// Those that run at this moment.
+  package var processes: [DevState.Process] { state.processes }
+
   /// Makes a `start` that is under way give up at its next step.
   package func requestStop() { isStopping = true }
 

@@ -41,6 +41,8 @@ package struct DevOptions: Equatable, Sendable {
   /// Absolute path of the folder that holds everything.
   package var directory: String
   package var settings: [Setting] = []
+  /// ZeroMQ endpoints of gateways that aren't the fleet's, which its scorers connect to as well.
+  package var otherGateways: [String] = []
 
   package init(directory: String) { self.directory = directory }
 }

@@ -68,7 +68,7 @@ package struct ServicePlan: Equatable, Sendable {
         "scorer-\(number)", "poolhub-scorer",
         [
           "POOLHUB_SCORER_ID": "scorer-\(number)",
-          "POOLHUB_GATEWAYS": scorerEndpoints.joined(separator: ","),
+          "POOLHUB_GATEWAYS": (scorerEndpoints + options.otherGateways).joined(separator: ","),
           "POOLHUB_AUDIT_SHARE": surroundings.environment["POOLHUB_AUDIT_SHARE"]
             ?? Self.auditShare,
         ])

@@ -17,6 +17,11 @@ package struct BenchMiner: Sendable {
 
   package static func region(_ number: Int) -> String { "beats-\(number)" }
 
+  /// Of so many miners.
+  package static func regions(of count: Int) -> Int {
+    (count + minersPerRegion - 1) / minersPerRegion
+  }
+
   package var profile: MinerProfile {
     var profile = MinerProfile()
     profile.addr = "10.\(index >> 16 & 255).\(index >> 8 & 255).\(index & 255):9000"
@@ -38,9 +43,13 @@ package struct BenchMiner: Sendable {
     1 + (index &* 7_919 &+ sequence &* 104_729) % 8_999_993
   }
 
+  package func latencyMilliseconds(sequence: Int) -> Double {
+    Double(latencyTenths(sequence: sequence)) / 10
+  }
+
   /// What a match says of the miner whose last heartbeat was this one.
   package func etaMilliseconds(sequence: Int) -> Double {
-    Double(latencyTenths(sequence: sequence)) / 10 * Double(queueLength(sequence: sequence) + 1)
+    latencyMilliseconds(sequence: sequence) * Double(queueLength(sequence: sequence) + 1)
   }
 
   /// A heartbeat's text.

@@ -18,6 +18,8 @@ package struct LoadLoop: ~Copyable {
     var sequence = 0
     var acknowledged = 0
     var dueNanoseconds: Int64 = 0
+    var awaitsAcknowledgement = false
+    var pause = RedialPause()
   }
 
   /// Connections being made at the same time.
@@ -30,14 +32,19 @@ package struct LoadLoop: ~Copyable {
   private let epoll: Int32
   private var connections: [Connection] = []
   private var openingCount = 0
+  private var redials = Redials()
+  private var connects = ConnectCounts()
   /// What came of an answer that isn't whole yet, and what of a request couldn't be sent yet.
   private var partial: [Int: [UInt8]] = [:]
   private var unsent: [Int: [UInt8]] = [:]
   private var phase = Phase.connecting
   private var isOver = false
   private var state = LoadState()
+  /// Heartbeats whose connection ended before their acknowledgement came.
+  private var cutOffCount = 0
   private var startedAt: Int64 = 0
   private var beatingSince: Int64 = 0
+  private var drainingSince: Int64 = 0
   private var dueCount = 0
   private var nextLook: Int64 = 0
   private var text: [UInt8] = []
@@ -63,6 +70,7 @@ package struct LoadLoop: ~Copyable {
     startedAt = Self.now()
     while !isOver {
       if phase == .connecting { try dial() }
+      for number in redials.take(until: Self.now()) { redial(number) }
       let count = epoll_wait(epoll, &events, Int32(events.count), phase == .beating ? 1 : 5)
       for event in events.prefix(max(0, Int(count))) { take(event) }
       if phase == .beating { beat(until: Self.now()) }
@@ -81,15 +89,38 @@ package struct LoadLoop: ~Copyable {
       let number = connections.count
       let socket = try LoadSocket.connect(toPort: UInt16(plan.port), number: number)
       connections.append(Connection(socket: socket))
-      openingCount += 1
-      watch(number, EPOLLOUT, with: EPOLL_CTL_ADD)
+      connecting(number)
     }
+  }
+
+  private mutating func redial(_ number: Int) {
+    do throws(LoadError) {
+      connections[number].socket = try .connect(toPort: UInt16(plan.port), number: number)
+      connections[number].state = .connecting
+      connecting(number)
+    } catch {
+      connects.countTried(at: Self.now())
+      state.lost += 1
+      state.lastFault = error.description
+      redialLater(number)
+    }
+  }
+
+  private mutating func connecting(_ number: Int) {
+    openingCount += 1
+    connects.countTried(at: Self.now())
+    watch(number, EPOLLOUT, with: EPOLL_CTL_ADD)
+  }
+
+  private mutating func redialLater(_ number: Int) {
+    redials.add(number, at: Self.now() + connections[number].pause.takeNanoseconds())
   }
 
   private mutating func look(now: Int64) throws {
     isOver = plan.hasSignal("end")
     switch phase {
-    case .connecting where connections.count == tokens.count && openingCount == 0:
+    case .connecting
+    where connections.count == tokens.count && openingCount == 0 && redials.isEmpty:
       state.connectSeconds = Double(now - startedAt) / 1e9
       phase = .connected
       state.phase = .connected
@@ -97,13 +128,16 @@ package struct LoadLoop: ~Copyable {
       phase = .beating
       state.phase = .beating
       beatingSince = now
-    case .beating where Double(now - beatingSince) / 1e9 >= plan.seconds:
+    case .beating
+    where Double(now - beatingSince) / 1e9 >= plan.seconds || plan.hasSignal("stop"):
       state.beatSeconds = Double(now - beatingSince) / 1e9
       phase = .draining
+      drainingSince = now
     case .draining
-    where state.acknowledged == state.sent
-      || now - beatingSince > Int64(plan.seconds * 1e9) + Self.drainNanoseconds:
+    where state.acknowledged + cutOffCount == state.sent
+      || now - drainingSince > Self.drainNanoseconds:
       phase = .done
+      try plan.write(connects)
       try plan.write(last: connections.map(\.acknowledged))
       state.phase = .done
     default: break
@@ -121,12 +155,13 @@ package struct LoadLoop: ~Copyable {
       let due = beatingSince + Int64(Double(dueCount) * interval)
       dueCount += 1
       guard connections[number].state == .open else { continue }
-      guard connections[number].acknowledged == connections[number].sequence else {
+      if connections[number].awaitsAcknowledgement {
         state.late += 1
         continue
       }
       connections[number].sequence += 1
       connections[number].dueNanoseconds = due
+      connections[number].awaitsAcknowledgement = true
       sendHeartbeat(number)
     }
   }
@@ -168,6 +203,8 @@ package struct LoadLoop: ~Copyable {
 
   private mutating func opened(_ number: Int) {
     connections[number].state = .open
+    connections[number].pause.succeeded()
+    connects.countOpened(at: Self.now())
     openingCount -= 1
     state.held += 1
   }
@@ -215,6 +252,12 @@ package struct LoadLoop: ~Copyable {
       case .other(let count):
         if connections[number].state == .upgrading { opened(number) }
         length = count
+      case .goingAway(let count, let milliseconds):
+        connections[number].pause.asked(milliseconds: milliseconds)
+        length = count
+      case .busy(let seconds):
+        connections[number].pause.asked(seconds: seconds)
+        return lose(number, "asked to come again")
       case .closing(let code): return lose(number, "closed with \(code)")
       case .refused(let reason): return lose(number, reason)
       case .incomplete:
@@ -239,6 +282,7 @@ package struct LoadLoop: ~Copyable {
       connections[number].acknowledged < sequence
     else { return }
     connections[number].acknowledged = sequence
+    connections[number].awaitsAcknowledgement = false
     state.acknowledged += 1
     state.latencies.record(nanoseconds: Self.now() - connections[number].dueNanoseconds)
   }
@@ -255,6 +299,11 @@ package struct LoadLoop: ~Copyable {
     unsent[number] = nil
     state.lost += 1
     state.lastFault = fault
+    if connections[number].awaitsAcknowledgement {
+      connections[number].awaitsAcknowledgement = false
+      cutOffCount += 1
+    }
+    if plan.reconnects { redialLater(number) }
   }
 
   private func watch(_ number: Int, _ events: EPOLL_EVENTS, with operation: Int32) {

@@ -3,8 +3,9 @@ import Glibc
 import JSON
 
 /// What one load process is to do. It and whoever started it talk by files in a folder: `NAME.tokens` says
-/// who connects, `NAME.go` that the heartbeats begin, `NAME.end` that all is over; `NAME.state` says how it
-/// is going, `NAME.last` in the end what each miner said last.
+/// who connects, `NAME.go` that the heartbeats begin, `NAME.stop` that they may end before their time,
+/// `NAME.end` that all is over; `NAME.state` says how it is going, `NAME.last` in the end what each miner
+/// said last, `NAME.connects` when how many connected.
 package struct LoadPlan: Sendable {
   package enum Transport: String, Sendable { case webSocket = "websocket", http }
 
@@ -17,6 +18,8 @@ package struct LoadPlan: Sendable {
   /// Heartbeats a second, of all its miners together.
   package var rate: Double
   package var seconds: Double
+  /// Whether who is refused or loses its connection comes again.
+  package var reconnects = false
 
   package init(
     folder: String, name: String, transport: Transport, port: Int, firstMiner: Int, rate: Double,
@@ -65,6 +68,18 @@ package struct LoadPlan: Sendable {
   func write(last: [Int]) throws {
     try Self.write(last.map { String($0) }.joined(separator: " "), to: path("last"))
   }
+
+  /// What all of these loads counted of their connections.
+  package static func connectCounts(of plans: [LoadPlan]) throws -> ConnectCounts {
+    var counts = ConnectCounts()
+    for plan in plans {
+      let text = try Data(contentsOf: URL(filePath: plan.path("connects")))
+      counts.add(text: String(decoding: text, as: UTF8.self))
+    }
+    return counts
+  }
+
+  func write(_ counts: ConnectCounts) throws { try Self.write(counts.text, to: path("connects")) }
 
   private static func write(_ text: String, to path: String) throws {
     try Data(text.utf8).write(to: URL(filePath: path), options: .atomic)
@@ -161,7 +176,7 @@ package struct LatencyCounts: Equatable, Sendable {
     }
   }
 
-  mutating func record(nanoseconds: Int64) {
+  package mutating func record(nanoseconds: Int64) {
     let bucket = Int(log2(Double(max(1, nanoseconds))) * Self.bucketsPerDoubling)
     counts[min(bucket, Self.bucketCount - 1)] += 1
   }

@@ -6,10 +6,14 @@ struct LoadText {
     /// The first whole answer's length, and what it was.
     case acknowledged(Int, sequence: Int)
     case ping(Int, payload: Range<Int>)
+    /// The server is about to go away, and asks its miner to come again in so long.
+    case goingAway(Int, retryAfterMilliseconds: Int)
     case other(Int)
     /// The server closes, with this code.
     case closing(Int)
     case refused(String)
+    /// Refused, to come again in so many seconds.
+    case busy(retryAfterSeconds: Int)
     case incomplete
   }
 
@@ -68,8 +72,13 @@ struct LoadText {
     let payload = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
     switch bytes[0] & 0x0F {
     case 1:
-      guard let sequence = sequence(in: payload) else { return .other(end) }
-      return .acknowledged(end, sequence: sequence)
+      if let sequence = number(behind: #""seq":"#, in: payload) {
+        return .acknowledged(end, sequence: sequence)
+      }
+      if let pause = number(behind: #""retry_after_ms":"#, in: payload) {
+        return .goingAway(end, retryAfterMilliseconds: pause)
+      }
+      return .other(end)
     case 8:
       return .closing(length >= 2 ? Int(payload[0]) << 8 | Int(payload[1]) : 1005)
     case 9: return .ping(end, payload: start..<end)
@@ -80,8 +89,12 @@ struct LoadText {
   /// An upgrade's answer.
   static func readUpgrade(_ bytes: UnsafeRawBufferPointer) -> Answer {
     guard let end = headEnd(of: bytes) else { return .incomplete }
-    guard status(of: bytes) == 101 else { return .refused("status \(status(of: bytes) ?? 0)") }
-    return .other(end)
+    let status = status(of: bytes) ?? 0
+    if status == 101 { return .other(end) }
+    if status == 503, let seconds = number(behind: "Retry-After: ", in: bytes) {
+      return .busy(retryAfterSeconds: seconds)
+    }
+    return .refused("status \(status)")
   }
 
   /// The answer to a POST; it is the newest heartbeat's, as there is one at a time.
@@ -109,8 +122,10 @@ struct LoadText {
       .flatMap { number(in: head, from: $0 + 18) }
   }
 
-  private static func sequence(in text: UnsafeRawBufferPointer) -> Int? {
-    find(#""seq":"#, in: text).flatMap { number(in: text, from: $0 + 6) }
+  private static func number(
+    behind word: StaticString, in text: UnsafeRawBufferPointer
+  ) -> Int? {
+    find(word, in: text).flatMap { number(in: text, from: $0 + word.utf8CodeUnitCount) }
   }
 
   private static func find(_ word: StaticString, in bytes: UnsafeRawBufferPointer) -> Int? {

@@ -1,5 +1,7 @@
+import GatewayPolicy
 import NIOCore
 import OnePort
+import Synchronization
 
 /// What all miners' connections share.
 final class HeartbeatDesk: Sendable {
@@ -11,11 +13,13 @@ final class HeartbeatDesk: Sendable {
   /// Without a frame for so long, a miner is asked for a sign of life; without one for so long
   /// again, its connection is taken for broken.
   let pingInterval: TimeAmount
+  private let openings: Mutex<OpeningPace>
   private let clocks: [ObjectIdentifier: NIOLoopBoundBox<ConnectionClock>]
 
   /// - Parameter loops: those that connections live on.
   init(gateway: Gateway, loops: any EventLoopGroup) {
     self.gateway = gateway
+    openings = Mutex(OpeningPace(perSecond: gateway.settings.webSocketOpensPerSecond))
     pingInterval = .seconds(Int64(gateway.settings.webSocketPingSeconds))
     limits = WebSocketLimits(
       frames: FrameLimit(
@@ -28,6 +32,13 @@ final class HeartbeatDesk: Sendable {
           .makeBoxSendingValue(ConnectionClock(loop: loop), eventLoop: loop)
         )
       })
+  }
+
+  /// Whether one more may open now.
+  /// - Returns: after how many seconds to try again; nil: it may.
+  func open() -> Int? {
+    let seconds = Double(NIODeadline.now().uptimeNanoseconds) / 1e9
+    return openings.withLock { $0.open(at: seconds) }
   }
 
   /// - Precondition: called on that loop.

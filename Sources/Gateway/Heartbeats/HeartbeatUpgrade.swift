@@ -66,14 +66,26 @@ struct HeartbeatUpgrade: Sendable {
     guard let session = gateway.callers.knownMiner(presenting: Self.token(of: head)) else {
       return nil
     }
-    return .accept(session, headers: ["X-Request-ID": requestID])
+    return accept(session, requestID: requestID)
+  }
+
+  /// Unless too many come at once.
+  private func accept(_ session: Session, requestID: String) -> UpgradeDecision<Session> {
+    guard let retryAfterSeconds = desk.open() else {
+      return .accept(session, headers: ["X-Request-ID": requestID])
+    }
+    gateway.metrics.limitHit("websocket_opens")
+    let problem = Problem(
+      .overloaded, "too many miners connect at once; this one's turn comes a little later",
+      retryAfterSeconds: retryAfterSeconds)
+    return .refuse(ReadyResponse(problem, requestID: requestID))
   }
 
   private func decide(_ head: HTTPRequestHead) async -> UpgradeDecision<Session> {
     let requestID = Self.requestID(head)
     do {
       let session = try await gateway.callers.miner(presenting: Self.token(of: head))
-      return .accept(session, headers: ["X-Request-ID": requestID])
+      return accept(session, requestID: requestID)
     } catch {
       let problem =
         error as? Problem ?? StoreProblem.of(error)

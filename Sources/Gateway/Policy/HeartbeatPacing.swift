@@ -4,7 +4,7 @@ package struct HeartbeatPacing: Equatable, Sendable {
   /// don't all speak at once.
   private static let jitter = 0.1
 
-  /// To the next heartbeat; answered as `next_heartbeat_sec`.
+  /// To the next heartbeat, of the fleet on the whole.
   package var nextSeconds: Double
   /// Online for this long after each; answered as `lease_ttl_sec`.
   package var leaseSeconds: Double
@@ -27,14 +27,19 @@ package struct HeartbeatPacing: Equatable, Sendable {
     UInt32(min((leaseSeconds * 1_000).rounded(), 4_000_000_000))
   }
 
-  /// The times to tell `count` miners. Where the fleet is slowed down they differ around `nextSeconds`, never
-  /// below what a small fleet is told; the lease has room for all of them.
+  /// The time to tell one miner: around `nextSeconds` where the fleet is slowed down, never below what a
+  /// small fleet is told; the lease has room for all of them.
+  /// - Parameter unit: evenly drawn from [0, 1).
+  package func toldSeconds(unit: Double) -> Double {
+    if nextSeconds <= leastSeconds { return nextSeconds }
+    return max(
+      leastSeconds, Self.wholeMilliseconds(nextSeconds * (1 + Self.jitter * (unit - 0.5))))
+  }
+
+  /// The times to tell `count` miners, all different, or the one that all are told.
   package func spread(over count: Int) -> [Double] {
     if nextSeconds <= leastSeconds { return [nextSeconds] }
-    return (0..<count).map { step in
-      let share = (Double(step) + 0.5) / Double(count) - 0.5
-      return max(leastSeconds, Self.wholeMilliseconds(nextSeconds * (1 + Self.jitter * share)))
-    }
+    return (0..<count).map { toldSeconds(unit: (Double($0) + 0.5) / Double(count)) }
   }
 
   private static func wholeMilliseconds(_ seconds: Double) -> Double {

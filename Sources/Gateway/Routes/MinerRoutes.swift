@@ -39,7 +39,7 @@ struct MinerRoutes {
       MinerAnswer.registered(
         id: body.minerID, created: registration.created, token: token(for: body.minerID, at: now),
         sessionSeconds: gateway.settings.sessionSeconds, leaseSeconds: pacing.leaseSeconds,
-        nextSeconds: pacing.nextSeconds))
+        nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))))
   }
 
   private func store(_ body: RegisterRequest, at now: Timestamp) async throws -> Registration {
@@ -80,7 +80,9 @@ struct MinerRoutes {
     gateway.acknowledged.note(
       await gateway.writer.append(changes, outboxIDs: outboxIDs, statuses: [(id, patch)]))
     return .json(
-      MinerAnswer.updated(leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.nextSeconds))
+      MinerAnswer.updated(
+        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))
+      ))
   }
 
   @Sendable private func heartbeat(_ request: Request, _: GatewayContext) async throws -> Response {
@@ -114,7 +116,8 @@ struct MinerRoutes {
     return .json(
       MinerAnswer.alive(
         id: id, token: token(for: id, at: now), sessionSeconds: gateway.settings.sessionSeconds,
-        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.nextSeconds))
+        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))
+      ))
   }
 
   @Sendable private func status(_ request: Request, _: GatewayContext) async throws -> Response {

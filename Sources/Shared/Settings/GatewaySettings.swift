@@ -52,6 +52,8 @@ package struct GatewaySettings: Sendable {
   package var webSocketPingSeconds: Int
   /// POOLHUB_WEBSOCKET_FRAMES_PER_SEC=20: a miner that sends more is cut off.
   package var webSocketFramesPerSecond: Int
+  /// POOLHUB_WEBSOCKET_OPENS_PER_SEC=2000: beyond this miners are told to come a little later.
+  package var webSocketOpensPerSecond: Int
   /// POOLHUB_STATUS_ARCHIVE_PER_SEC=2000: last known statuses brought to PostgreSQL; 0: none.
   package var statusArchivePerSecond: Int
   /// POOLHUB_SCORER_BIND=tcp://127.0.0.1:8204
@@ -94,6 +96,8 @@ package struct GatewaySettings: Sendable {
       "POOLHUB_WEBSOCKET_PING_SEC", default: 25, in: 1...3_600)
     webSocketFramesPerSecond = try reader.integer(
       "POOLHUB_WEBSOCKET_FRAMES_PER_SEC", default: 20, in: 1...1_000_000)
+    webSocketOpensPerSecond = try reader.integer(
+      "POOLHUB_WEBSOCKET_OPENS_PER_SEC", default: 2_000, in: 1...1_000_000)
     statusArchivePerSecond = try reader.integer(
       "POOLHUB_STATUS_ARCHIVE_PER_SEC", default: 2_000, in: 0...1_000_000)
     scorerBind = try reader.endpoint(
