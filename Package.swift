@@ -197,8 +197,8 @@ let package = Package(
     tests(
       "IntegrationTests",
       [
-        "Domain", "Fleet", "JSON", "Messaging", "Postgres", "Redis", "Simulation", "TestRandom",
-        "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
+        "Domain", "Fleet", "GatewayPolicy", "JSON", "Messaging", "Postgres", "Redis", "Simulation",
+        "TestRandom", "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
       ]),
 
     // Benchmarks' floor: the bare framework, answering a constant.
