@@ -83,7 +83,8 @@ let package = Package(
       "Changes", path: "Sources/Shared/Changes",
       ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
     library(
-      "Settings", path: "Sources/Shared/Settings", ["Domain", "Telemetry", configuration, log]),
+      "Settings", path: "Sources/Shared/Settings",
+      ["CLinux", "Domain", "Telemetry", configuration, log]),
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
@@ -174,7 +175,7 @@ let package = Package(
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
-    tests("SettingsTests", ["Settings"]),
+    tests("SettingsTests", ["CLinux", "Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
     tests(
