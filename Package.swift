@@ -163,6 +163,10 @@ let package = Package(
       "TestSupport", path: "Tests/TestSupport",
       ["Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", asyncHTTPClient, log]),
     library("TestRandom", path: "Tests/TestRandom"),
+    library(
+      "FuzzTargets", path: "Tests/Fuzz/Targets",
+      ["Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Wire"]),
+    tests("FuzzTests", ["FuzzTargets"]),
     tests("DomainTests", ["Domain", "TestRandom"]),
     tests("JSONTests", ["JSON", "TestRandom"]),
     tests("WireTests", ["Domain", "TestRandom", "Wire"], resources: [.copy("Golden")]),
@@ -214,3 +218,17 @@ let package = Package(
   ],
   cLanguageStandard: .c2x
 )
+
+// A sanitizer's build is a whole one, of all dependencies too: `make sanitize` leaves out what needs
+// Hummingbird, which is most of it, and keeps the C bridges, the messaging and what is pure.
+if Context.environment["POOLHUB_SANITIZED"] != nil {
+  let kept = [
+    "DomainTests", "JSONTests", "WireTests", "FuzzTests", "MessagingTests", "StoreTests",
+    "IndexTests", "TrustTests", "GatewayTests",
+  ]
+  package.targets.removeAll { target in
+    (target.type == .test && !kept.contains(target.name)) || target.type == .executable
+  }
+  package.targets.removeAll { ["OnePort", "Chaos", "IndexBenchmark"].contains($0.name) }
+  package.products = []
+}
