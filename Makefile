@@ -5,9 +5,10 @@ SHELL := /bin/bash
 
 BIN := .build/release
 SEEDS := 1 2 3
+FUZZ_SECONDS := 30
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test build bench chaos lint format docs clean setup
+.PHONY: help run test build bench chaos fuzz sanitize lint format docs clean setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,16 @@ bench: build ## Measure matches per second beside a bare server's constant
 
 chaos: build ## Break a private fleet in every way under load, three seeds in a row, and audit what is left
 	@for seed in $(SEEDS); do $(BIN)/poolhub chaos --strict --seed $$seed $(ARGS) || exit 1; done
+
+fuzz: setup ## Let machines try the parsers (FUZZ_SECONDS each) and the API (ten times as long)
+	@deploy/setup-debian.sh test
+	swift build --build-tests
+	Tests/Fuzz/run.sh $(FUZZ_SECONDS)
+	POOLHUB_FUZZ_SECONDS=$$((10 * $(FUZZ_SECONDS))) swift test --skip-build --no-parallel --filter Pages/fuzz
+
+sanitize: setup ## Run the tests of the C bridges, the messaging and what is pure under both sanitizers
+	Tests/Sanitizers/run.sh address
+	Tests/Sanitizers/run.sh thread
 
 lint: ## Check the style of all Swift files
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT_FILES)

@@ -83,7 +83,8 @@ let package = Package(
       "Changes", path: "Sources/Shared/Changes",
       ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
     library(
-      "Settings", path: "Sources/Shared/Settings", ["Domain", "Telemetry", configuration, log]),
+      "Settings", path: "Sources/Shared/Settings",
+      ["CLinux", "Domain", "Telemetry", configuration, log]),
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
@@ -163,6 +164,10 @@ let package = Package(
       "TestSupport", path: "Tests/TestSupport",
       ["Domain", "Fleet", "JSON", "Postgres", "Redis", "Simulation", asyncHTTPClient, log]),
     library("TestRandom", path: "Tests/TestRandom"),
+    library(
+      "FuzzTargets", path: "Tests/Fuzz/Targets",
+      ["Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Wire"]),
+    tests("FuzzTests", ["FuzzTargets"]),
     tests("DomainTests", ["Domain", "TestRandom"]),
     tests("JSONTests", ["JSON", "TestRandom"]),
     tests("WireTests", ["Domain", "TestRandom", "Wire"], resources: [.copy("Golden")]),
@@ -175,7 +180,7 @@ let package = Package(
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
-    tests("SettingsTests", ["Settings"]),
+    tests("SettingsTests", ["CLinux", "Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
     tests(
@@ -198,8 +203,8 @@ let package = Package(
     tests(
       "IntegrationTests",
       [
-        "Domain", "Fleet", "JSON", "Messaging", "Postgres", "Redis", "Simulation", "TestRandom",
-        "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
+        "Domain", "Fleet", "GatewayPolicy", "JSON", "Messaging", "Postgres", "Redis", "Simulation",
+        "TestRandom", "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
       ]),
 
     // Benchmarks' floor: the bare framework, answering a constant.
@@ -214,3 +219,17 @@ let package = Package(
   ],
   cLanguageStandard: .c2x
 )
+
+// A sanitizer's build is a whole one, of all dependencies too: `make sanitize` leaves out what needs
+// Hummingbird, which is most of it, and keeps the C bridges, the messaging and what is pure.
+if Context.environment["POOLHUB_SANITIZED"] != nil {
+  let kept = [
+    "DomainTests", "JSONTests", "WireTests", "FuzzTests", "MessagingTests", "StoreTests",
+    "IndexTests", "TrustTests", "GatewayTests",
+  ]
+  package.targets.removeAll { target in
+    (target.type == .test && !kept.contains(target.name)) || target.type == .executable
+  }
+  package.targets.removeAll { ["OnePort", "Chaos", "IndexBenchmark"].contains($0.name) }
+  package.products = []
+}

@@ -4,73 +4,8 @@ import Simulation
 import TestSupport
 import Testing
 
-/// Somebody who asks, and what it proves itself with.
-enum ContractCaller: String, CaseIterable, Sendable {
-  case nobody, garbage, minerByToken, minerByKey, otherMiner, coordinator, coordinatorByHeader
-  case operatorOfTheHub
-
-  func credentials(
-    _ client: HubClient, _ miner: LiveMiner, _ other: LiveMiner
-  ) -> (bearer: String?, headers: [(String, String)]) {
-    switch self {
-    case .nobody: (nil, [])
-    case .garbage: ("garbage-that-is-nobodys-secret", [])
-    case .minerByToken: (miner.token, [])
-    case .minerByKey: (miner.apiKey, [])
-    case .otherMiner: (other.token, [])
-    case .coordinator: (client.coordinatorSecret, [])
-    case .coordinatorByHeader: (nil, [("X-PoolHub-Key", client.coordinatorSecret ?? "")])
-    case .operatorOfTheHub: (client.adminSecret, [])
-    }
-  }
-
-  /// Who gets what: 200, 401 with no or bad credentials, 403 with those of somebody else. An API key and
-  /// the header's secret are only looked at where they could be good.
-  static let table: [ContractPath.Reach: [ContractCaller: Int]] = [
-    .anyone: [
-      .nobody: 200, .garbage: 200, .minerByToken: 200, .minerByKey: 200, .otherMiner: 200,
-      .coordinator: 200, .coordinatorByHeader: 200, .operatorOfTheHub: 200,
-    ],
-    .noUpgrade: [
-      .nobody: 426, .garbage: 426, .minerByToken: 426, .minerByKey: 426, .otherMiner: 426,
-      .coordinator: 426, .coordinatorByHeader: 426, .operatorOfTheHub: 426,
-    ],
-    .miner: [
-      .nobody: 401, .garbage: 401, .minerByToken: 200, .minerByKey: 200, .otherMiner: 200,
-      .coordinator: 403, .coordinatorByHeader: 401, .operatorOfTheHub: 403,
-    ],
-    .coordinator: [
-      .nobody: 401, .garbage: 401, .minerByToken: 403, .minerByKey: 401, .otherMiner: 403,
-      .coordinator: 200, .coordinatorByHeader: 200, .operatorOfTheHub: 403,
-    ],
-    .operators: [
-      .nobody: 401, .garbage: 401, .minerByToken: 403, .minerByKey: 401, .otherMiner: 403,
-      .coordinator: 403, .coordinatorByHeader: 401, .operatorOfTheHub: 200,
-    ],
-  ]
-}
-
 extension RunningProcesses.Contract {
   @Suite("Who is calling") struct Callers {
-    @Test("Each caller reaches its own paths", arguments: ContractPath.all)
-    func reach(_ path: ContractPath) async throws {
-      let corner = try Corner("who")
-      let expected = try #require(ContractCaller.table[path.reach])
-      for caller in ContractCaller.allCases {
-        let miner = try await corner.register("1")
-        let other = try await corner.register("2")
-        let (bearer, headers) = caller.credentials(corner.client, miner, other)
-        let answer = try await path.ask(
-          corner.client, miner: miner.id, bearer: bearer, headers: headers)
-        #expect(answer.status == expected[caller], "\(caller): \(answer.text)")
-        switch answer.status {
-        case 401: answer.expectProblem(401, "unauthorized")
-        case 403: answer.expectProblem(403, "forbidden")
-        default: break
-        }
-      }
-    }
-
     @Test("A miner reaches its own record and nothing else")
     func ownRecord() async throws {
       let corner = try Corner("who-own")

@@ -31,10 +31,32 @@ struct ContractDescription: Sendable {
 
   var operationCount: Int { operations.count }
 
+  /// `GET /v1/services/{type}` and all the others.
+  var names: [String] {
+    operations.map { "\($0.method) /\($0.segments.joined(separator: "/"))" }
+  }
+
+  /// The one of `names` that a request is answered by; nil when it is nowhere described.
+  func name(_ method: String, _ path: String) -> String? {
+    operation(method, path).map { "\($0.method) /\($0.segments.joined(separator: "/"))" }
+  }
+
   /// What an answer has that the description doesn't tell of; nil when it is described.
   ///
   /// 404 and 405 are also the answers where there is no such path or method at all.
   func fault(_ method: String, _ path: String, status: Int) -> String? {
+    let operation = operation(method, path)
+    guard let operation else {
+      return [404, 405].contains(status) ? nil : "\(method) \(path) is nowhere described"
+    }
+    let isDescribed =
+      operation.statuses.contains("\(status)") || (method == "HEAD" && status == 405)
+    return isDescribed ? nil : "\(method) \(path) answered \(status), which is not described"
+  }
+
+  private func operation(
+    _ method: String, _ path: String
+  ) -> (segments: [String], method: String, statuses: Set<String>)? {
     let segments = Self.segments(String(path.prefix { $0 != "?" }))
     let fitting = operations.filter { operation in
       operation.method == (method == "HEAD" ? "GET" : method)
@@ -42,15 +64,9 @@ struct ContractDescription: Sendable {
         && zip(operation.segments, segments).allSatisfy { $0.hasPrefix("{") || $0 == $1 }
     }
     // A path without a parameter is meant before one with.
-    let operation = fitting.min { left, right in
+    return fitting.min { left, right in
       left.segments.count { $0.hasPrefix("{") } < right.segments.count { $0.hasPrefix("{") }
     }
-    guard let operation else {
-      return [404, 405].contains(status) ? nil : "\(method) \(path) is nowhere described"
-    }
-    let isDescribed =
-      operation.statuses.contains("\(status)") || (method == "HEAD" && status == 405)
-    return isDescribed ? nil : "\(method) \(path) answered \(status), which is not described"
   }
 
   private static func segments(_ path: String) -> [String] {

@@ -1,7 +1,8 @@
 import JSON
 import Simulation
 
-/// The hub's paths, each with who may use it.
+/// The hub's paths, each with who may use it: the rows of the authorisation matrix. A path that
+/// openapi.yaml has and no row here fails `AuthorisationMatrixTests`.
 struct ContractPath: Sendable, CustomStringConvertible {
   enum Reach: String, CaseIterable { case anyone, miner, coordinator, operators, noUpgrade }
 
@@ -10,6 +11,8 @@ struct ContractPath: Sendable, CustomStringConvertible {
   let reach: Reach
   /// A good body, with MINER for the name of the miner that calls.
   var body: String?
+  /// What a caller with the right gets, where it isn't 200.
+  var good: Int?
 
   var description: String { "\(method) \(path)" }
 
@@ -47,6 +50,27 @@ struct ContractPath: Sendable, CustomStringConvertible {
       body: #"{"price": 1, "reason": "r"}"#),
     ContractPath(
       method: "DELETE", path: "/v1/miners/MINER/price-override", reach: .operators),
+  ]
+
+  /// Those that the tests of conventions, with their usual answers, have no use for: pages, what is
+  /// there only after something else, what takes the place of a path with a parameter.
+  static let further: [ContractPath] = [
+    ContractPath(method: "GET", path: "/", reach: .anyone),
+    ContractPath(method: "GET", path: "/services", reach: .anyone),
+    ContractPath(method: "GET", path: "/docs", reach: .anyone),
+    ContractPath(method: "GET", path: "/openapi.yaml", reach: .anyone),
+    ContractPath(method: "GET", path: "/pages/page.css", reach: .anyone),
+    ContractPath(method: "GET", path: "/v1/services/templates", reach: .anyone),
+    ContractPath(
+      method: "PATCH", path: "/v1/services/ffmpeg", reach: .miner, body: "{}", good: 404),
+    ContractPath(method: "DELETE", path: "/v1/services/ffmpeg", reach: .miner, good: 404),
+    ContractPath(method: "GET", path: "/v1/matches/never-asked", reach: .coordinator, good: 404),
+    ContractPath(method: "GET", path: "/v1/pool", reach: .anyone),
+    // GET never ends; what it says to HEAD is decided by the same lines.
+    ContractPath(method: "HEAD", path: "/v1/pool/events", reach: .anyone),
+    ContractPath(method: "GET", path: "/v1/pool/miners/MINER", reach: .operators),
+    ContractPath(
+      method: "POST", path: "/v1/pool/match", reach: .operators, body: #"{"job_id": "j"}"#),
   ]
 
   /// What each path takes, as `Allow` says.

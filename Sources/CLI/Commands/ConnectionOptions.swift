@@ -14,10 +14,15 @@ struct ConnectionOptions: ParsableArguments {
   var urls: [String] = []
 
   @Option(
-    help: "The coordinator's secret. (default: POOLHUB_COORDINATOR_SECRET, else poolhub dev's)")
+    help: ArgumentHelp(
+      "The coordinator's secret. (default: POOLHUB_COORDINATOR_SECRET, else poolhub dev's)",
+      discussion: "Whoever is on this machine can see a secret that is given here."))
   var coordinatorSecret: String?
 
-  @Option(help: "The operator's secret. (default: POOLHUB_ADMIN_SECRET, else poolhub dev's)")
+  @Option(
+    help: ArgumentHelp(
+      "The operator's secret. (default: POOLHUB_ADMIN_SECRET, else poolhub dev's)",
+      discussion: "Whoever is on this machine can see a secret that is given here."))
   var adminSecret: String?
 
   @Option(name: .customLong("data"), help: "The folder of the running poolhub dev.")

@@ -30,6 +30,8 @@ struct Gateway: Sendable {
   let connections: ConnectionTable
   /// How many of them there may be.
   let webSocketLimit: Int
+  /// HTTP connections that may be open beside so many WebSockets.
+  let httpConnectionLimit: @Sendable (_ webSocketCount: Int) -> Int
   let health: HealthMonitor
   let metrics: GatewayMetrics
   let overview: PostgresOverview

@@ -20,6 +20,8 @@ import Telemetry
 struct GatewayProcess {
   /// For the stores, scorers and callers over HTTP.
   private static let filesKeptFree = 1_000
+  private static let mostHTTPConnections = 4_096
+  private static let leastHTTPConnections = 64
 
   private let settings: GatewaySettings
   private let catalogue: ServiceCatalogue
@@ -114,7 +116,8 @@ struct GatewayProcess {
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
       writer: writer, scorers: scorers, announcer: announcer, acknowledged: AcknowledgedChanges(),
-      connections: connections, webSocketLimit: webSocketLimit, health: health, metrics: metrics,
+      connections: connections, webSocketLimit: webSocketLimit,
+      httpConnectionLimit: httpConnectionLimit, health: health, metrics: metrics,
       overview: overview,
       watch: PoolWatch(
         gatewayID: settings.gatewayID, scorers: scorers, connections: connections,
@@ -156,8 +159,19 @@ struct GatewayProcess {
   /// As set, or as many as the limit on open files bears, with some left for everything else.
   private var webSocketLimit: Int {
     if settings.webSocketLimit > 0 { return settings.webSocketLimit }
-    let openFileLimit = ProcessMetrics.openFileLimit().map { Int(clamping: $0) } ?? 1_024
     return openFileLimit - min(openFileLimit / 4, Self.filesKeptFree)
+  }
+
+  /// As set, or an eighth of what the limit on open files bears; less where WebSockets hold the rest.
+  private var httpConnectionLimit: @Sendable (Int) -> Int {
+    if settings.httpConnectionLimit > 0 { return { [settings] _ in settings.httpConnectionLimit } }
+    let most = min(openFileLimit / 8, Self.mostHTTPConnections)
+    let free = openFileLimit - Self.filesKeptFree
+    return { webSocketCount in max(min(most, free - webSocketCount), Self.leastHTTPConnections) }
+  }
+
+  private var openFileLimit: Int {
+    ProcessMetrics.openFileLimit().map { Int(clamping: $0) } ?? 1_024
   }
 
   private var databaseConfiguration: PostgresPool.Configuration {

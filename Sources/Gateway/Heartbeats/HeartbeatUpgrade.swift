@@ -30,6 +30,15 @@ struct HeartbeatUpgrade: Sendable {
     configuration.onOpeningLimit = { [metrics = gateway.metrics] in
       metrics.limitHit("handshakes")
     }
+    configuration.requestTimeout = .seconds(Int64(gateway.settings.requestTimeoutSeconds))
+    configuration.handshakeTimeout = min(
+      configuration.handshakeTimeout, configuration.requestTimeout)
+    configuration.connectionLimit = { [gateway] in
+      gateway.httpConnectionLimit(gateway.connections.count)
+    }
+    configuration.onConnectionLimit = { [metrics = gateway.metrics] in
+      metrics.limitHit("http_connections")
+    }
     return .onePort(
       configuration: configuration,
       shouldUpgrade: { head, channel in

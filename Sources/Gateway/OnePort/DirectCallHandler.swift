@@ -26,7 +26,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
     var body: ByteBuffer?
   }
 
-  private let route: (any DirectRoute)?
+  private let configuration: OnePortConfiguration
   private let life: ConnectionLife
   private let encoder: ChannelHandlerContext
   private var connection: (any DirectConnection)?
@@ -41,21 +41,23 @@ final class DirectCallHandler: ChannelDuplexHandler {
   private var isReadHeld = false
   private var isReleasing = false
   private var hasPassedOn = false
+  /// What follows is no request any more.
+  private var isBroken = false
 
   /// - Parameters:
-  ///   - route: nil: everything goes the ordinary way.
+  ///   - configuration: without a direct route everything goes the ordinary way.
   ///   - encoder: where ordinary answers become bytes; direct ones leave from there.
   init(
-    route: (any DirectRoute)?, life: ConnectionLife, encoder: ChannelHandlerContext
+    configuration: OnePortConfiguration, life: ConnectionLife, encoder: ChannelHandlerContext
   ) {
-    self.route = route
+    self.configuration = configuration
     self.life = life
     self.encoder = encoder
   }
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    connection = route?.connection(on: context.eventLoop)
+    connection = configuration.directRoute?.connection(on: context.eventLoop)
     life.begin(context: context)
   }
 
@@ -69,8 +71,13 @@ final class DirectCallHandler: ChannelDuplexHandler {
   // MARK: In
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    if isBroken { return }
     let part = Self.unwrapInboundIn(data)
-    life.read(part)
+    if case .head(let head) = part, !head.namesItsHost {
+      isBroken = true
+      return take(.error(HTTPParserError.invalidHeaderToken), context: context)
+    }
+    guard life.read(part) else { return context.close(promise: nil) }
     take(.part(part), context: context)
   }
 
@@ -80,6 +87,8 @@ final class DirectCallHandler: ChannelDuplexHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    if isBroken { return }
+    isBroken = error is HTTPParserError
     take(.error(error), context: context)
   }
 
@@ -120,8 +129,26 @@ final class DirectCallHandler: ChannelDuplexHandler {
       let reply = DirectReply(handler: self, number: answers.reserve())
       request.call.answer(body: request.body ?? ByteBuffer(), reply)
       return true
+    case .error(let error as HTTPParserError)
+    where !life.isRequestBeingRead && error != .closedConnection:
+      // Between two requests it is ours to answer, in its turn.
+      guard answers.isEmpty, ordinaryCount == 0 else { return false }
+      refuse(PortFault(error), context: context)
+      return true
     case .error, .inputClosed: return answers.isEmpty && passOn(item, context: context)
     }
+  }
+
+  /// The connection's last answer. The peer may have sent more, so it gets a while to read this.
+  private func refuse(_ fault: PortFault, context: ChannelHandlerContext) {
+    isBroken = true
+    var response = configuration.answer(fault, nil)
+    response.headers.replaceOrAdd(name: "Connection", value: "close")
+    let bytes = response.bytes(allocator: context.channel.allocator)
+    encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
+    context.flush()
+    context.close(mode: .output, promise: nil)
+    life.linger(for: configuration.lingerTimeout, context: context)
   }
 
   private func takeHead(_ head: HTTPRequestHead, context: ChannelHandlerContext) -> Bool {
@@ -164,6 +191,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
       context.close(promise: nil)
     } else {
       context.write(data, promise: promise)
+      if ordinaryCount == 0, !held.isEmpty { release(context: context) }
     }
   }
 
@@ -203,5 +231,17 @@ final class DirectCallHandler: ChannelDuplexHandler {
       isReadHeld = false
       context.read()
     }
+  }
+}
+
+extension HTTPRequestHead {
+  /// RFC 9112 wants exactly one `Host`; with none or two, a proxy in front may have read another one.
+  fileprivate var namesItsHost: Bool {
+    if version != .http1_1 { return true }
+    var count = 0
+    for (name, _) in headers where name.utf8.count == 4 && name.lowercased() == "host" {
+      count += 1
+    }
+    return count == 1
   }
 }

@@ -89,9 +89,7 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
     case (_, is NotUpgraded): break
     case (.waiting, let error as HTTPParserError), (.deciding, let error as HTTPParserError),
       (.accepted, let error as HTTPParserError):
-      let isTooLarge = error == .headerOverflow
-      let fault = isTooLarge ? PortFault.headTooLarge : PortFault.malformedRequest
-      answerAndClose(plan.configuration.answer(fault, nil), context: context)
+      answerAndClose(plan.configuration.answer(PortFault(error), nil), context: context)
     case (.upgrading, _), (.done, _): context.fireErrorCaught(error)
     case (.lingering, _): break
     default: context.close(promise: nil)
@@ -118,8 +116,8 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
     do {
       let pipeline = context.pipeline.syncOperations
       let directCalls = DirectCallHandler(
-        route: plan.configuration.directRoute,
-        life: ConnectionLife(idleTimeout: plan.configuration.idleTimeout),
+        configuration: plan.configuration,
+        life: ConnectionLife(configuration: plan.configuration, room: plan.resting),
         encoder: try pipeline.context(handlerType: HTTPResponseEncoder.self))
       try pipeline.addHandlers([
         directCalls, HeadFieldHandler(), HTTP1ToHTTPServerCodec(secure: false),

@@ -40,6 +40,7 @@ struct UpgradePlan<Accepted: Sendable>: Sendable {
   let onUpgrade: @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
   let upgraded = UpgradedChannels()
   let openings: OpeningRoom
+  let resting: RestingRoom
   /// Computes the handshake's answer and adds the frame codec; deciding is done before it.
   let webSocketUpgrader: NIOWebSocketServerUpgrader
 
@@ -54,6 +55,8 @@ struct UpgradePlan<Accepted: Sendable>: Sendable {
     self.configuration = configuration
     openings = OpeningRoom(
       limit: configuration.openingLimit, onEviction: configuration.onOpeningLimit)
+    resting = RestingRoom(
+      limit: configuration.connectionLimit, onEviction: configuration.onConnectionLimit)
     self.shouldUpgrade = shouldUpgrade
     self.onUpgrade = onUpgrade
     webSocketUpgrader = NIOWebSocketServerUpgrader(

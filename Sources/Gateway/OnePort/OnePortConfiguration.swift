@@ -13,6 +13,16 @@ package struct OnePortConfiguration: Sendable {
   package var onOpeningLimit: @Sendable () -> Void = {}
   /// From the connection's start to its first whole request head and the decision about an upgrade.
   package var handshakeTimeout: TimeAmount = .seconds(10)
+  /// From a request's first head to its body's end: whoever sends more slowly is cut off.
+  package var requestTimeout: TimeAmount = .seconds(30)
+  /// What of one request's body is read at all, whoever takes it. Routes refuse far less; what they
+  /// leave unread is thrown away up to here, then the connection ends.
+  package var bodyByteLimit = 1024 * 1024
+  /// HTTP connections at the same time, asked for each new one; beyond it those that have had nothing
+  /// to do for longest go.
+  package var connectionLimit: @Sendable () -> Int = { 4_096 }
+  /// Told of each that goes for that.
+  package var onConnectionLimit: @Sendable () -> Void = {}
   /// An HTTP connection with no request in progress is closed after this long.
   package var idleTimeout: TimeAmount = .seconds(75)
   /// How long a refused connection may take to read its answer.

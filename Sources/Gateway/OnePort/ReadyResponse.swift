@@ -62,6 +62,10 @@ package enum PortFault: Sendable, Equatable {
   /// The decision whether to upgrade failed.
   case decisionFailed
 
+  init(_ error: HTTPParserError) {
+    self = error == .headerOverflow ? .headTooLarge : .malformedRequest
+  }
+
   package var status: HTTPResponseStatus {
     switch self {
     case .malformedRequest, .badWebSocketKey: .badRequest

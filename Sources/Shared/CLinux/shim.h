@@ -13,6 +13,12 @@ static inline int set_parent_death_signal(int signal) {
   return prctl(PR_SET_PDEATHSIG, signal, 0, 0, 0);
 }
 
+// Whether this process leaves core files and lets others of its user read its memory and environment.
+static inline int set_dumpable(int dumpable) {
+  return prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
+}
+static inline int is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
+
 // Lets connections to one server share a source port with those to others, so that the kernel
 // doesn't run out of ports.
 static inline int bind_address_without_port(int socket) {

@@ -54,6 +54,10 @@ package struct GatewaySettings: Sendable {
   package var webSocketFramesPerSecond: Int
   /// POOLHUB_WEBSOCKET_OPENS_PER_SEC=2000: beyond this miners are told to come a little later.
   package var webSocketOpensPerSecond: Int
+  /// POOLHUB_HTTP_CONNECTION_LIMIT=0: connections over HTTP at once; 0: by the limit on open files.
+  package var httpConnectionLimit: Int
+  /// POOLHUB_REQUEST_TIMEOUT_SEC=30: from a request's first head to its body's end.
+  package var requestTimeoutSeconds: Int
   /// POOLHUB_STATUS_ARCHIVE_PER_SEC=2000: last known statuses brought to PostgreSQL; 0: none.
   package var statusArchivePerSecond: Int
   /// POOLHUB_SCORER_BIND=tcp://127.0.0.1:8204
@@ -98,6 +102,10 @@ package struct GatewaySettings: Sendable {
       "POOLHUB_WEBSOCKET_FRAMES_PER_SEC", default: 20, in: 1...1_000_000)
     webSocketOpensPerSecond = try reader.integer(
       "POOLHUB_WEBSOCKET_OPENS_PER_SEC", default: 2_000, in: 1...1_000_000)
+    httpConnectionLimit = try reader.integer(
+      "POOLHUB_HTTP_CONNECTION_LIMIT", default: 0, in: 0...1_000_000)
+    requestTimeoutSeconds = try reader.integer(
+      "POOLHUB_REQUEST_TIMEOUT_SEC", default: 30, in: 1...3_600)
     statusArchivePerSecond = try reader.integer(
       "POOLHUB_STATUS_ARCHIVE_PER_SEC", default: 2_000, in: 0...1_000_000)
     scorerBind = try reader.endpoint(

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Glibc
 
@@ -6,10 +7,19 @@ import Glibc
 package func loadSettings<Settings>(
   named process: String, _ read: (SettingsReader) throws -> Settings
 ) async throws -> Settings {
+  keepMemoryPrivate()
   do {
     return try read(await SettingsReader.live())
   } catch let error as SettingsError {
     FileHandle.standardError.write(Data("\(process): \(error)\n".utf8))
     exit(EX_CONFIG)
   }
+}
+
+/// From here on no core file of this process is written, and nobody but root reads its memory or its
+/// environment: both hold secrets.
+package func keepMemoryPrivate() {
+  var none = rlimit(rlim_cur: 0, rlim_max: 0)
+  setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &none)
+  _ = set_dumpable(0)
 }
