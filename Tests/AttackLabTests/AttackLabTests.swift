@@ -186,12 +186,13 @@ struct AttackLabTests {
 
   // MARK: A flood of Sybils
 
-  /// Ten thousand miners that nobody knows, with prices and latencies like the others', and every job failed.
+  /// Ten thousand miners that nobody knows, with the others' latencies and the lower of their prices, and
+  /// every job failed.
   private func flood(guarded: Bool) -> (lab: Lab, tally: Lab.Tally, wins: Int) {
     var lab = lab(seed: 4, guarded: guarded)
     lab.addHonest(Self.honestCount, knownTo: Self.coordinators)
     for number in 0..<10_000 {
-      let price = Double.random(in: 0.5...1.5, using: &lab.random)
+      let price = Double.random(in: 0.5...1, using: &lab.random)
       let latency = Double.random(in: 50...300, using: &lab.random)
       _ = lab.join(
         "sybil-\(number)", .attacker, price: price, latency: latency, successPercent: 0)
@@ -206,7 +207,7 @@ struct AttackLabTests {
     let guarded = flood(guarded: true)
     let bound = explorationBound(guarded.tally.matches)
     say(
-      "Sybil flood: 10,000 unknown miners beside \(Self.honestCount) known ones, every job failed",
+      "Sybil flood: 10,000 unknown miners at lower prices beside \(Self.honestCount) known ones, all jobs failed",
       "by default: \(percent(plain.wins, plain.tally.matches)) of the jobs",
       "min_trust \(Self.floor), exploration \(Self.exploration): "
         + "\(percent(guarded.wins, guarded.tally.matches)) of the jobs, "

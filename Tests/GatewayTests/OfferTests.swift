@@ -93,7 +93,7 @@ struct OfferTests {
       "", ".", "..", "pho1", "pho1.k1", "pho1.k1.", "pho1.k1.AAAA", "pho2.k1." + ok,
       "pho1.k1." + ok + "A",
       "pho1.k1." + ok + ".", "pho1.k1." + ok.dropLast() + "B", "pho1.k1." + ok.dropLast() + "=",
-      "pho1.k1.é" + ok, String(repeating: "a", count: 10_000),
+      "pho1.k1.é" + ok, String(repeating: "a", count: 129),
     ])
   func malformed(text: String) {
     #expect(check(text) == .failure(.malformed))

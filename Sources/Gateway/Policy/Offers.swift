@@ -36,7 +36,10 @@ package struct Offers: Sendable {
 
   private struct Key: Sendable {
     var id: String
-    var mac: SymmetricKey
+    /// With the key in it and nothing else: a copy saves more than half the time of each offer.
+    var mac: HMAC<SHA256>
+    /// What stands before each offer's text.
+    var start: String
   }
 
   private let keys: [Key]
@@ -50,7 +53,7 @@ package struct Offers: Sendable {
       let mac = HKDF<SHA256>.deriveKey(
         inputKeyMaterial: SymmetricKey(data: secret), info: Array("poolhub offers 1".utf8),
         outputByteCount: 32)
-      return Key(id: id, mac: mac)
+      return Key(id: id, mac: HMAC(key: mac), start: Self.prefix + id + ".")
     }
     lifetimeMilliseconds = Int64(lifetimeSeconds) * 1_000
   }
@@ -63,7 +66,7 @@ package struct Offers: Sendable {
     Self.code(of: terms, keys[0].mac).withUnsafeBytes {
       bytes.append(contentsOf: $0.prefix(Self.macByteCount))
     }
-    return Base64URL.encode(bytes, after: Self.prefix + keys[0].id + ".")
+    return Base64URL.encode(bytes, after: keys[0].start)
   }
 
   /// - Returns: what the offer says, if it is one to this coordinator, for this job, of this miner.
@@ -94,7 +97,7 @@ package struct Offers: Sendable {
   }
 
   private static func code(
-    of terms: OfferTerms, _ key: SymmetricKey
+    of terms: OfferTerms, _ keyed: HMAC<SHA256>
   ) -> HMAC<SHA256>.MAC {
     var message: [UInt8] = []
     message.reserveCapacity(192)
@@ -105,7 +108,9 @@ package struct Offers: Sendable {
       append(UInt64(text.utf8.count), to: &message)
       message.append(contentsOf: text.utf8)
     }
-    return HMAC<SHA256>.authenticationCode(for: message, using: key)
+    var mac = keyed
+    message.withUnsafeBytes { mac.update(data: $0) }
+    return mac.finalize()
   }
 
   private static func append(_ number: UInt64, to bytes: inout [UInt8]) {

@@ -22,6 +22,7 @@ package struct NewcomerPolicy: Equatable, Sendable {
   package func answer(
     _ query: MatchQuery, match: (MatchQuery) -> MatchAnswer
   ) -> MatchAnswer {
+    if minTrust <= 0 && share <= 0 { return match(query) }
     var asked = query
     if query.minTrust == nil && minTrust > 0 { asked.minTrust = minTrust }
     let answer = match(asked)
