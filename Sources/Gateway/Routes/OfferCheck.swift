@@ -2,7 +2,6 @@ import Domain
 import GatewayAPI
 import GatewayPolicy
 import JSON
-import Settings
 
 /// What a report's offer comes to.
 struct OfferCheck {
