@@ -183,6 +183,7 @@ let package = Package(
     tests("SettingsTests", ["CLinux", "Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
+    tests("AttackLabTests", ["Domain", "Index", "TestRandom", "Trust"]),
     tests(
       "IndexBenchmarkTests",
       ["Domain", "Fleet", "Index", "IndexBenchmark", "JSON", "Postgres", "TestSupport"]),

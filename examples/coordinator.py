@@ -79,7 +79,9 @@ def main():
     result = run_job(best, job_id)
     # With the key a feedback that is sent again counts once.
     feedback = hub.call("POST", "/v1/feedback",
-                        {"job_id": job_id, "miner_id": best["miner_id"], **result},
+                        # The offer proves that the report is about this match: so it counts whole.
+                        {"job_id": job_id, "miner_id": best["miner_id"],
+                         "offer": best.get("offer"), **result},
                         {"Idempotency-Key": str(uuid.uuid4())})
     print(f"trust {feedback['previous_trust_score']} -> {feedback['trust_score']}")
 

@@ -25,6 +25,8 @@ if [ -z "$miner" ]; then
   exit 1
 fi
 
-# Here the job would run.
-call POST /v1/feedback "{\"job_id\": \"$job\", \"miner_id\": \"$miner\", \"outcome\": \"completed\"}"
+# Here the job would run. The offer proves that the report is about this match: so it counts whole.
+offer=$(sed -n 's/.*"offer":"\([^"]*\)".*/\1/p' <<<"$match")
+call POST /v1/feedback \
+  "{\"job_id\": \"$job\", \"miner_id\": \"$miner\", \"offer\": \"$offer\", \"outcome\": \"completed\"}"
 call GET "/v1/matches/$job"

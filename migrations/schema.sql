@@ -82,6 +82,9 @@ CREATE TABLE poolhub.feedback (
   trust_before double precision NOT NULL,
   trust_after double precision NOT NULL,
   created_at timestamptz NOT NULL,
+  -- The match that it is about, proven by its offer; NULL: no such proof.
+  offered_at timestamptz,
+  offered_price_units bigint,
   CONSTRAINT feedback_counts_once UNIQUE (coordinator, job_id, miner_id, outcome)
 );
 
@@ -107,7 +110,19 @@ CREATE TABLE poolhub.trust (
   good double precision NOT NULL CHECK (good >= 0),
   bad double precision NOT NULL CHECK (bad >= 0),
   updated_at timestamptz NOT NULL,
+  -- What was added on the last day (of UTC, since 1970) that anything was.
+  day bigint NOT NULL DEFAULT 0,
+  day_good double precision NOT NULL DEFAULT 0 CHECK (day_good >= 0),
+  day_bad double precision NOT NULL DEFAULT 0 CHECK (day_bad >= 0),
   PRIMARY KEY (miner_id, coordinator)
+);
+
+-- What each coordinator has added about all miners, on the last day that it added anything.
+CREATE TABLE poolhub.coordinator_days (
+  coordinator text COLLATE "C" PRIMARY KEY,
+  day bigint NOT NULL,
+  good double precision NOT NULL CHECK (good >= 0),
+  bad double precision NOT NULL CHECK (bad >= 0)
 );
 
 -- All evidence about a miner, as it stood at its last counted feedback.

@@ -143,8 +143,8 @@ struct RequestMatchTests {
   @Test("feedback is read")
   func feedback() throws {
     let object = try RequestReading.object(
-      #"{"job_id":"j","miner_id":"m","outcome":"failed","latency_ms":12.5,"fail_code":"oom","tokens_spent":"0.25"}"#
-    )
+      #"{"job_id":"j","miner_id":"m","outcome":"failed","latency_ms":12.5,"fail_code":"oom","#
+        + #""tokens_spent":"0.25","offer":"pho1.k.x"}"#)
     let request = try FeedbackRequest(object, coordinator: "main", idempotencyKey: "key 1")
     let id = try #require(MinerID("m"))
     var report = FeedbackReport(coordinator: "main", jobID: "j", minerID: id, outcome: .failed)
@@ -153,6 +153,7 @@ struct RequestMatchTests {
     report.tokensSpent = 25_000_000
     report.idempotencyKey = "key 1"
     #expect(request.report == report)
+    #expect(request.offer == "pho1.k.x")
   }
 
   @Test("job, miner and outcome are enough for feedback", arguments: Outcome.allCases)
@@ -160,14 +161,16 @@ struct RequestMatchTests {
     let object = try RequestReading.object(
       "{\"job_id\":\"j\",\"miner_id\":\"m\",\"outcome\":\"\(outcome.rawValue)\",\"latency_ms\":null}"
     )
-    let report = try FeedbackRequest(object, coordinator: "c", idempotencyKey: nil).report
+    let request = try FeedbackRequest(object, coordinator: "c", idempotencyKey: nil)
+    let report = request.report
+    #expect(request.offer == nil)
     let id = try #require(MinerID("m"))
     #expect(report == FeedbackReport(coordinator: "c", jobID: "j", minerID: id, outcome: outcome))
   }
 
   static let badFeedback: [BadField] =
     BadField.number("latency_ms", above: "86400001") + BadField.text("fail_code", over: 128)
-    + BadField.price("tokens_spent")
+    + BadField.price("tokens_spent") + BadField.text("offer", over: 256)
     + [
       BadField("job_id", "7", "type"), BadField("job_id", "\"\"", "length"),
       BadField("miner_id", "\"a b\"", "format"),

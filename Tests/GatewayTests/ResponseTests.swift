@@ -37,6 +37,19 @@ struct ResponseTests {
         + #""explain":"\#(explain)"}"#)
   }
 
+  @Test("offers stand with their candidates")
+  func offers() {
+    let answer = MatchAnswer(candidates: [Self.candidate, Self.candidate], counts: nil)
+    let body = Self.text(
+      MatchResponse(jobID: "j", matchID: "m", answer: answer, offers: ["one", "two"]).body())
+    let plain = Self.text(MatchResponse(jobID: "j", matchID: "m", answer: answer).body())
+    #expect(body.contains(#""load":1},"offer":"one"},{"miner_id""#))
+    #expect(body.contains(#""load":1},"offer":"two"}],"explain""#))
+    let without = body.replacing(#","offer":"one""#, with: "").replacing(
+      #","offer":"two""#, with: "")
+    #expect(without == plain)
+  }
+
   @Test("no candidate is an empty list with the reasons that there are")
   func noCandidate() {
     let counts = MatchCounts(
@@ -197,11 +210,12 @@ struct ResponseTests {
   @Test("feedback's answer is the contract's")
   func feedback() {
     let receipt = FeedbackReceipt(
-      minerID: Self.miner, isDuplicate: true, trustScore: 0.6, previousTrustScore: 0.5)
+      minerID: Self.miner, isDuplicate: true, trustScore: 0.6, previousTrustScore: 0.5,
+      evidence: 0.25)
     #expect(
       Self.text(MinerAnswer.feedback(receipt))
         == #"{"status":"recorded","duplicate":true,"miner_id":"miner-1","trust_score":0.6,"#
-        + #""previous_trust_score":0.5}"#)
+        + #""previous_trust_score":0.5,"evidence":0.25}"#)
   }
 
   @Test("what a gateway says over a WebSocket is the contract's")

@@ -209,6 +209,7 @@ extension RegisteredMiner {
     guard let terms = terms(query, at: now) else { return .service }
     if let highest = query.maxPrice, terms.price > highest { return .price }
     if let least = query.minTrust, trust.score < least { return .trust }
+    if let most = query.maxTrust, trust.score > most { return .trust }
     let isClosed = status?.busy == true || (status?.state ?? .active) != .active
     return isClosed || taken >= terms.slots ? .full : nil
   }

@@ -157,6 +157,7 @@ extension RandomWorld {
     }
     if random.chance(60) { query.maxPrice = price() }
     if random.chance(15) { query.minTrust = Double(random.below(11)) / 10 }
+    if random.chance(10) { query.maxTrust = Double(random.below(11)) / 10 }
     if random.chance(20) { query.exclude = (0..<random.below(6)).map { _ in miner() } }
     query.topK = random.chance(60) ? 1 + random.below(4) : random.pick([1, 50])
     query.explainsFully = random.chance(25)

@@ -19,7 +19,10 @@ extension RunningProcesses.Contract {
         "1", job: "j", outcome, #""latency_ms": 812.5, "fail_code": "oom", "tokens_spent": "0.25""#)
       answer.expectOK()
       let json = try #require(answer.json)
-      let fields = ["status", "duplicate", "miner_id", "trust_score", "previous_trust_score"]
+      let fields = [
+        "status", "duplicate", "miner_id", "trust_score", "previous_trust_score",
+        "evidence",
+      ]
       #expect(json.object?.members.map(\.name) == fields)
       #expect(json["status"]?.string == "recorded")
       #expect(json["duplicate"] == .bool(false))

@@ -121,6 +121,14 @@ struct Corner: Sendable {
   }
 }
 
+extension JSONValue {
+  /// A candidate as any answer to the same request shows it: its offer says when it was made.
+  var withoutOffer: JSONValue {
+    guard let members = object?.members else { return self }
+    return .object(JSONObject(members.filter { $0.name != "offer" }))
+  }
+}
+
 extension LiveMiner {
   /// What the hub holds of it.
   func status() async throws -> JSONValue {

@@ -44,7 +44,11 @@ extension RunningProcesses.Contract {
 
     private static func members(_ answer: HubAnswer) -> [String] {
       (answer.json?.object?.members ?? []).map { member in
-        member.name == "match_id" ? "match_id" : "\(member)"
+        switch member.name {
+        case "match_id": "match_id"
+        case "candidates": "\(member.value.array?.map(\.withoutOffer) ?? [])"
+        default: "\(member)"
+        }
       }
     }
 

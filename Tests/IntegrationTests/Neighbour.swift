@@ -32,11 +32,14 @@ struct RawRecord: Sendable {
 
   /// What follows a golden file's header.
   init(golden name: String, version: UInt8, requestID: UInt64 = 0) throws {
-    let path = "\(PythonRun.root)/Tests/WireTests/Golden/\(name).hex"
-    let bytes = try String(contentsOfFile: path, encoding: .utf8)
+    let bytes = try String(contentsOfFile: Self.goldenPath(name), encoding: .utf8)
       .split(whereSeparator: \.isWhitespace).compactMap { UInt8($0, radix: 16) }
     self.init(
       version: version, kind: bytes[5], requestID: requestID, payload: Array(bytes.dropFirst(40)))
+  }
+
+  static func goldenPath(_ name: String) -> String {
+    "\(PythonRun.root)/Tests/WireTests/Golden/\(name).hex"
   }
 
   var bytes: [UInt8] {
@@ -99,10 +102,14 @@ struct Dialect: Sendable, CustomTestStringConvertible {
       payload: RawRecord.text(name) + [agreed] + instance + addition)
   }
 
-  func beat() throws -> RawRecord { try golden("v\(agreed)-message-beat") }
+  func beat() throws -> RawRecord { try golden("beat") }
 
-  func golden(_ name: String, requestID: UInt64 = 0) throws -> RawRecord {
-    var record = try RawRecord(golden: name, version: agreed, requestID: requestID)
+  /// What its version writes: the newest form that isn't newer than what was agreed.
+  func golden(_ message: String, requestID: UInt64 = 0) throws -> RawRecord {
+    let name = (1...agreed).reversed().map { "v\($0)-message-\(message)" }
+      .first { FileManager.default.fileExists(atPath: RawRecord.goldenPath($0)) }
+    var record = try RawRecord(
+      golden: #require(name), version: agreed, requestID: requestID)
     record.payload += addition
     return record
   }

@@ -21,8 +21,8 @@ extension RunningProcesses {
       try await OwnFleet.with { fleet in
         let client = try await fleet.startGateway()
         let beat = try dialect.beat()
-        let reply = try dialect.golden("v1-message-match-reply")
-        let receipt = try dialect.golden("v1-message-feedback-reply")
+        let reply = try dialect.golden("match-reply")
+        let receipt = try dialect.golden("feedback-reply")
         let scorer = Neighbour(.dealer, at: fleet.link()) { record in
           var answer: RawRecord
           switch record.kind {
@@ -77,7 +77,7 @@ extension RunningProcesses {
         try await client.waitForHealth("ok", scorers: 1)
         _ = try await LiveMiner.register("seen", capability: "seen", at: client)
         #expect(try await client.online("seen") == ["seen"])
-        var request = try dialect.golden("v1-message-match-request-least", requestID: 77)
+        var request = try dialect.golden("match-request-least", requestID: 77)
         request.budgetMicroseconds = 5_000_000
         gateway.send(request)
         await eventually("it answers") {

@@ -12,6 +12,9 @@ struct DefaultsTests {
     #expect(gateway.gatewayID == "gateway-8203")
     #expect(gateway.registration == .open)
     #expect(gateway.sessionSeconds == 3_600)
+    #expect(gateway.offerKeys.map(\.secret) == gateway.signingKeys.map(\.secret))
+    #expect(gateway.offerSeconds == 86_400)
+    #expect(gateway.offers == .optional)
     #expect(gateway.heartbeatsPerSecond == 20_000)
     #expect(gateway.heartbeatFlushMilliseconds == 20)
     #expect(gateway.scorerBind == "tcp://127.0.0.1:8204")
@@ -42,6 +45,11 @@ struct DefaultsTests {
     #expect(scorer.trustPrior == 2)
     #expect(scorer.trustPairCap == 20)
     #expect(scorer.trustWeights == (1, 1, 0.25))
+    #expect(scorer.trustUnproven == 0.25)
+    #expect(scorer.trustPairDay == (5, 20))
+    #expect(scorer.trustCoordinatorDay == 10_000)
+    #expect(scorer.minTrust == 0)
+    #expect(scorer.explorationShare == 0)
     #expect(scorer.streamDelayMilliseconds == 0)
     #expect(scorer.auditShare == 0)
   }
@@ -54,8 +62,13 @@ struct DefaultsTests {
       "POOLHUB_HEARTBEATS_PER_SEC": "10000000", "POOLHUB_HEARTBEAT_FLUSH_MS": "1000",
       "POOLHUB_SCORER_BIND": "ipc:///run/poolhub", "POOLHUB_SCORER_IN_FLIGHT": "65536",
       "POOLHUB_SCORER_QUEUE": "1", "POOLHUB_SCORER_ADVERTISE": "tcp://10.0.0.5:8204",
-      "POOLHUB_HEDGE_MS": "40",
+      "POOLHUB_HEDGE_MS": "40", "POOLHUB_OFFERS": "Required", "POOLHUB_OFFER_TTL_SEC": "60",
+      "POOLHUB_OFFER_KEYS": "o2:YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXowMTIzNDU2Nzg5,"
+        + "o1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     ])
+    #expect(settings.offers == .required)
+    #expect(settings.offerSeconds == 60)
+    #expect(settings.offerKeys.map(\.id) == ["o2", "o1"])
     #expect(settings.scorerAdvertise == "tcp://10.0.0.5:8204")
     #expect(settings.hedgeMilliseconds == 40)
     let silent = try Environment.gatewaySettings(["POOLHUB_SCORER_ADVERTISE": "none"])
@@ -112,7 +125,15 @@ struct DefaultsTests {
       "POOLHUB_TRUST_HALF_LIFE_DAYS": "0.5", "POOLHUB_TRUST_PRIOR": "1e3",
       "POOLHUB_TRUST_PAIR_CAP": "0", "POOLHUB_TRUST_WEIGHTS": "rejected:0, failed:2.5",
       "POOLHUB_STREAM_DELAY_MS": "500", "POOLHUB_AUDIT_SHARE": "0.25",
+      "POOLHUB_TRUST_UNPROVEN": "0", "POOLHUB_TRUST_PAIR_DAY": "good:1.5",
+      "POOLHUB_TRUST_COORDINATOR_DAY": "100", "POOLHUB_MIN_TRUST": "0.3",
+      "POOLHUB_EXPLORATION_SHARE": "0.02",
     ])
+    #expect(settings.trustUnproven == 0)
+    #expect(settings.trustPairDay == (1.5, 20))
+    #expect(settings.trustCoordinatorDay == 100)
+    #expect(settings.minTrust == 0.3)
+    #expect(settings.explorationShare == 0.02)
     #expect(settings.scorerID == "east-1")
     #expect(settings.gateways == ["tcp://a:1", "ipc:///b", "tcp://c:2"])
     #expect(settings.weights.cap == 1 && settings.weights.load == 5)

@@ -10,20 +10,23 @@ struct FeedbackBatchTests {
   private let m1 = SampleMiners.id("m1")
 
   private func report(
-    _ job: String, _ outcome: Outcome = .completed, key: String? = nil, miner: MinerID? = nil
+    _ job: String, _ outcome: Outcome = .completed, key: String? = nil, miner: MinerID? = nil,
+    isProven: Bool = true
   ) -> FeedbackReport {
     var report = FeedbackReport(
       coordinator: "c", jobID: job, minerID: miner ?? m1, outcome: outcome)
     report.idempotencyKey = key
+    report.offer = isProven ? ProvenOffer(madeAt: now, price: Price(units: 5)) : nil
     return report
   }
 
   private func batch(
-    keys: [FeedbackBatch.KeyName: FeedbackBatch.KeyUse] = [:]
+    keys: [FeedbackBatch.KeyName: FeedbackBatch.KeyUse] = [:],
+    coordinators: [String: DailyEvidence] = [:]
   ) -> FeedbackBatch {
     FeedbackBatch(
-      miners: [m1: MinerEvidence()], counted: [:], keys: keys, now: now, ids: Array(1...9),
-      rule: .standard)
+      miners: [m1: MinerEvidence()], coordinators: coordinators, counted: [:], keys: keys,
+      now: now, ids: Array(1...99), rule: .standard)
   }
 
   @Test("Reports count in their order, each seeing the ones before it")
@@ -34,7 +37,7 @@ struct FeedbackBatchTests {
     #expect(first.previousTrustScore == 0.5 && first.trustScore == 0.6)
     #expect(second.previousTrustScore == 0.6 && second.trustScore == 0.5)
     #expect(batch.newReports.map(\.counted.id) == [1, 2])
-    #expect(batch.newReports.map(\.weight) == [1, 1])
+    #expect(batch.newReports.map(\.counted.weight) == [1, 1])
     #expect(batch.miners[m1]?.trust.version == 2)
   }
 
@@ -55,7 +58,40 @@ struct FeedbackBatchTests {
     var batch = batch()
     #expect(try !batch.record(report("a", .accepted)).get().isDuplicate)
     #expect(try !batch.record(report("a", .completed)).get().isDuplicate)
-    #expect(batch.newReports.map(\.weight) == [0, 1])
+    #expect(batch.newReports.map(\.counted.weight) == [0, 1])
+  }
+
+  @Test("A report that no offer proves counts a quarter, and says so when it is repeated")
+  func unproven() throws {
+    var batch = batch()
+    #expect(try batch.record(report("a", isProven: false)).get().evidence == 0.25)
+    #expect(try batch.record(report("b", .failed, isProven: false)).get().evidence == 0.25)
+    #expect(try batch.record(report("c", .rejected, isProven: false)).get().evidence == 0.0625)
+    // Proof that comes later doesn't make it more.
+    #expect(try batch.record(report("a")).get().evidence == 0.25)
+    #expect(batch.miners[m1]?.trust.good == 0.25)
+  }
+
+  @Test("A day has its end for a coordinator and a miner, and for a coordinator")
+  func days() throws {
+    var batch = batch()
+    let given = try (0..<7).map { try batch.record(report("\($0)")).get().evidence }
+    #expect(given == [1, 1, 1, 1, 1, 0, 0])
+    #expect(try batch.record(report("bad", .failed)).get().evidence == 1)
+    #expect(batch.coordinators["c"] == DailyEvidence.none.adding(5, 1, at: now))
+
+    var spent = DailyEvidence.none
+    spent.add(9_999.5, for: .completed, at: now)
+    var other = self.batch(coordinators: ["c": spent])
+    #expect(try other.record(report("a")).get().evidence == 0.5)
+    #expect(try other.record(report("b", .failed)).get().evidence == 0)
+    #expect(other.changedCoordinators == ["c"])
+  }
+
+  @Test("A body without an offer is as it was before there were offers")
+  func oldBody() {
+    let body = FeedbackBatch.body(of: report("a", isProven: false))
+    #expect(body == Array("a\0m1\0completed\0\0\0".utf8))
   }
 
   @Test("A key stands for one body inside the batch too")
@@ -85,7 +121,8 @@ struct FeedbackBatchTests {
     let name = FeedbackBatch.KeyName(coordinator: "c", key: "k")
     let use = FeedbackBatch.KeyUse(
       body: [1],
-      counted: FeedbackBatch.Counted(id: 1, minerID: m1, trustBefore: 0.5, trustAfter: 0.6),
+      counted: FeedbackBatch.Counted(
+        id: 1, minerID: m1, trustBefore: 0.5, trustAfter: 0.6, weight: 1),
       usedAt: now.advanced(byMilliseconds: -age))
     var batch = batch(keys: [name: use])
     let result = batch.record(report("a", key: "k"))
@@ -98,7 +135,8 @@ struct FeedbackBatchTests {
     reports.append(report("a", miner: SampleMiners.id("m2")))
     for change in [
       { $0.latencyMilliseconds = 1 }, { $0.latencyMilliseconds = 1.5 }, { $0.tokensSpent = 1 },
-      { $0.failCode = "" }, { $0.failCode = "1" },
+      { $0.failCode = "" }, { $0.failCode = "1" }, { $0.offer = nil },
+      { $0.offer?.price = .zero }, { $0.offer?.madeAt = .distantPast },
     ] as [(inout FeedbackReport) -> Void] {
       var changed = report("a")
       change(&changed)
@@ -122,5 +160,14 @@ struct FeedbackBatchTests {
       #expect(batch.record(bad) == .failure(.invalidText))
     }
     #expect(batch.newReports.isEmpty)
+  }
+}
+
+extension DailyEvidence {
+  fileprivate func adding(_ good: Double, _ bad: Double, at time: Timestamp) -> DailyEvidence {
+    var result = self
+    result.add(good, for: .completed, at: time)
+    result.add(bad, for: .failed, at: time)
+    return result
   }
 }

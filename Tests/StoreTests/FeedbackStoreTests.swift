@@ -29,6 +29,7 @@ struct FeedbackStoreTests {
     var report = FeedbackReport(
       coordinator: coordinator, jobID: job, minerID: miners[miner], outcome: outcome)
     report.idempotencyKey = key
+    report.offer = ProvenOffer(madeAt: SampleMiners.now, price: Price(units: 7))
     return report
   }
 
@@ -231,6 +232,41 @@ struct FeedbackStoreTests {
       #expect(try await store.record(reports).allSatisfy { try $0.get().receipt.isDuplicate })
       #expect(try await outbox(pool).count == 6)
       #expect(try await store.record([]) == [])
+    }
+  }
+
+  @Test("What a coordinator has added in a day is kept, and a new day is a new one")
+  func days() async throws {
+    try await withStore { store, pool in
+      func evidence(_ jobs: ClosedRange<Int>) async throws -> [Double?] {
+        try await store.record(jobs.map { report("\($0)") }).map { try $0.get().receipt.evidence }
+      }
+      #expect(try await evidence(1...3) == [1, 1, 1])
+      #expect(try await evidence(4...6) == [1, 1, 0])
+      var unproven = report("none", miner: 1)
+      unproven.offer = nil
+      #expect(try await store.record([unproven])[0].get().receipt.evidence == 0.25)
+      #expect(try await store.record([unproven])[0].get().receipt.evidence == 0.25)
+      let (sum, proven) = try await pool.run { connection in
+        (
+          try connection.execute("SELECT good FROM poolhub.coordinator_days").first?.double(0),
+          try connection.execute(
+            """
+            SELECT count(*) FROM poolhub.feedback
+            WHERE offered_at = '2025-06-15 15:06:40.123Z' AND offered_price_units = 7
+            """
+          ).first?.int(0)
+        )
+      }
+      #expect(sum == 5.25 && proven == 6)
+      try await pool.run { connection in
+        try connection.executeScript(
+          """
+          UPDATE poolhub.coordinator_days SET day = day - 1;
+          UPDATE poolhub.trust SET day = day - 1
+          """)
+      }
+      #expect(try await evidence(7...12) == [1, 1, 1, 1, 1, 0])
     }
   }
 

@@ -40,6 +40,12 @@ package final class RunningHub: Sendable {
     await hub.stop()
   }
 
+  /// Tests say what evidence makes of trust without a match before each report, and many in one day. What
+  /// offers and days change has tests of its own.
+  private static let wholeEvidence = [
+    "POOLHUB_TRUST_UNPROVEN": "1", "POOLHUB_TRUST_PAIR_DAY": "good:1000,bad:1000",
+  ]
+
   private init(gateways: Int, scorers: Int, miners: Int, set: [String: String]) async throws {
     // Short, because socket paths are; open to the stores' users.
     directory = "/tmp/ph-\(getpid())-\(UInt32.random(in: .min ... .max))"
@@ -49,7 +55,9 @@ package final class RunningHub: Sendable {
       "dev", "--port", "0", "--gateways", "\(gateways)", "--scorers", "\(scorers)", "--miners",
       "\(miners)", "--data", directory,
     ]
-    for (key, value) in set { arguments += ["--set", "\(key)=\(value)"] }
+    for (key, value) in Self.wholeEvidence.merging(set, uniquingKeysWith: { $1 }) {
+      arguments += ["--set", "\(key)=\(value)"]
+    }
     process = try await ChildProcess.start(
       executable: Binaries.path("poolhub"), arguments: arguments, deathSignal: .terminate,
       output: .file("\(directory)/dev.log"))

@@ -59,6 +59,62 @@ struct TrustRuleTests {
   }
 }
 
+@Suite("What a report counts")
+struct ReportWeightTests {
+  private func weight(
+    _ outcome: Outcome, isProven: Bool = true, pair: DailyEvidence = .none,
+    coordinator: DailyEvidence = .none, at time: Timestamp = start
+  ) -> Double {
+    rule.weight(of: outcome, isProven: isProven, at: time, pair: pair, coordinator: coordinator)
+  }
+
+  private func added(_ weight: Double, _ outcome: Outcome) -> DailyEvidence {
+    var day = DailyEvidence.none
+    day.add(weight, for: outcome, at: start)
+    return day
+  }
+
+  @Test("Without proof of a match it is a quarter")
+  func unproven() {
+    for outcome in Outcome.allCases {
+      #expect(weight(outcome) == rule.weight(of: outcome))
+      #expect(weight(outcome, isProven: false) == rule.weight(of: outcome) / 4)
+    }
+  }
+
+  @Test("A pair's day has room for 5 good and 20 bad, each for itself")
+  func pair() {
+    #expect(weight(.completed, pair: added(4.5, .completed)) == 0.5)
+    #expect(weight(.completed, pair: added(5, .completed)) == 0)
+    #expect(weight(.completed, pair: added(20, .failed)) == 1)
+    #expect(weight(.failed, pair: added(5, .completed)) == 1)
+    #expect(weight(.failed, pair: added(19.75, .rejected)) == 0.25)
+    #expect(weight(.rejected, pair: added(20, .failed)) == 0)
+    // A rule that was made stricter during the day takes nothing back.
+    #expect(weight(.completed, pair: added(9, .completed)) == 0)
+  }
+
+  @Test("A coordinator's day has room for 10,000, good and bad together")
+  func coordinator() {
+    #expect(weight(.completed, coordinator: added(9_999.5, .failed)) == 0.5)
+    #expect(weight(.failed, coordinator: added(10_000, .completed)) == 0)
+  }
+
+  @Test("At midnight, UTC, there is room again; a clock that goes back brings none")
+  func midnight() {
+    let full = added(5, .completed)
+    let sinceMidnight = start.milliseconds % day
+    let midnight = start.advanced(byMilliseconds: day - sinceMidnight)
+    #expect(weight(.completed, pair: full, at: midnight.advanced(byMilliseconds: -1)) == 0)
+    #expect(weight(.completed, pair: full, at: midnight) == 1)
+    #expect(weight(.completed, pair: full, at: start.advanced(byMilliseconds: -2 * day)) == 0)
+    // Decay and the cap leave what was added today alone.
+    let evidence = Evidence(good: 90, bad: 0, updatedAt: start, today: full)
+    #expect(rule.capped(evidence).today == full)
+    #expect(rule.decayed(evidence, to: midnight).today == full)
+  }
+}
+
 @Suite("A miner's evidence")
 struct MinerEvidenceTests {
   private func count(

@@ -23,19 +23,16 @@ enum GoldenSamples {
       record(.matchReply(MatchAnswer(candidates: [candidate, unknownCandidate], counts: counts)))
     ),
     ("match-reply-empty", record(.matchReply(MatchAnswer(candidates: [], counts: nil)))),
-    ("feedback-request", record(.feedbackRequest(report))),
-    (
-      "feedback-request-least",
-      record(
-        .feedbackRequest(
-          FeedbackReport(coordinator: "main", jobID: "job-1", minerID: miner, outcome: .accepted)))
-    ),
+    ("feedback-request", record(version: 4, .feedbackRequest(provenReport))),
+    ("feedback-request-least", record(version: 4, .feedbackRequest(leastReport))),
     (
       "feedback-reply",
       record(
+        version: 4,
         .feedbackReply(
           FeedbackReceipt(
-            minerID: miner, isDuplicate: true, trustScore: 0.6, previousTrustScore: 0.5)))
+            minerID: miner, isDuplicate: true, trustScore: 0.6, previousTrustScore: 0.5,
+            evidence: 0.25)))
     ),
     ("failure", record(.failure(Failure(.storeUnavailable)))),
     ("inspect-request", record(version: 3, .inspectRequest([miner, MinerID("miner-2")!]))),
@@ -49,6 +46,15 @@ enum GoldenSamples {
     ("beat", record(version: 2, .beat(auditedBeat))),
     ("beat-of-gateway", record(.beat(Beat()))),
     ("beat-of-gateway", record(version: 2, .beat(Beat()))),
+    ("feedback-request", record(.feedbackRequest(report))),
+    ("feedback-request-least", record(.feedbackRequest(leastReport))),
+    (
+      "feedback-reply",
+      record(
+        .feedbackReply(
+          FeedbackReceipt(
+            minerID: miner, isDuplicate: true, trustScore: 0.6, previousTrustScore: 0.5)))
+    ),
   ]
 
   static let changes: [(name: String, changes: [Change])] = [
@@ -146,6 +152,15 @@ enum GoldenSamples {
     report.idempotencyKey = "key-1"
     return report
   }
+
+  private static var provenReport: FeedbackReport {
+    var report = report
+    report.offer = ProvenOffer(madeAt: moment, price: Price(units: 14_400_000))
+    return report
+  }
+
+  private static let leastReport = FeedbackReport(
+    coordinator: "main", jobID: "job-1", minerID: miner, outcome: .accepted)
 
   private static var holding: MinerHolding {
     MinerHolding(

@@ -171,12 +171,17 @@ extension SplitMix64 {
       report.failCode = maybe { $0.text(upTo: 9) }
       report.tokensSpent = maybe { $0.units() }
       report.idempotencyKey = maybe { $0.text(upTo: 9) }
+      report.offer = maybe { random in
+        ProvenOffer(
+          madeAt: Timestamp(milliseconds: Int64(bitPattern: random.next())),
+          price: Price(units: random.units()))
+      }
       return .feedbackRequest(report)
     case 7:
       return .feedbackReply(
         FeedbackReceipt(
           minerID: minerID(), isDuplicate: chance(50), trustScore: double(),
-          previousTrustScore: double()))
+          previousTrustScore: double(), evidence: maybe { $0.double() }))
     case 8: return .inspectRequest((0..<below(4)).map { _ in minerID() })
     case 9: return .inspectReply((0..<below(4)).map { _ in holding() })
     default: return .failure(Failure(Failure.Code(rawValue: UInt8(1 + below(8)))!))
@@ -194,7 +199,7 @@ extension SplitMix64 {
 
   mutating func record() -> Record {
     Record(
-      version: UInt8(1 + below(3)), requestID: next(), budgetMicroseconds: uint32(),
+      version: UInt8(1 + below(4)), requestID: next(), budgetMicroseconds: uint32(),
       streamID: streamID(), message: message())
   }
 }

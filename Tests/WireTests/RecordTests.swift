@@ -32,7 +32,7 @@ struct RecordTests {
       message: .welcome(Welcome(gatewayID: "g", version: 1)))
     let bytes = RecordCodec.encode(record)
     #expect(Array(bytes[0..<4]) == Array("PHUB".utf8))
-    #expect(bytes[4] == 3)
+    #expect(bytes[4] == 4)
     #expect(bytes[5] == 2)
     #expect(bytes[6..<8].allSatisfy { $0 == 0 })
     #expect(Array(bytes[8..<16]) == [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11])
@@ -77,7 +77,7 @@ struct RecordTests {
     #expect(try RecordCodec.decodeAll(frame) == [Record(message: .failure(Failure(.faulty)))])
   }
 
-  @Test("versions beyond the neighbours are refused", arguments: [0, 5, 6, 255] as [UInt8])
+  @Test("versions beyond the neighbours are refused", arguments: [0, 6, 7, 255] as [UInt8])
   func unknownVersion(version: UInt8) {
     var frame = RecordCodec.encode(Record(message: .goodbye))
     frame[4] = version

@@ -71,33 +71,44 @@ struct Coordinators: Sendable {
       return
     }
     work.reports.wrappingAdd(1, ordering: .relaxed)
-    let feedback = Ledger.Feedback(jobID: jobID, minerID: best, outcome: outcome)
-    if await !report(feedback, work) { work.unacknowledged.wrappingAdd(1, ordering: .relaxed) }
+    let feedback = Ledger.Feedback(jobID: jobID, minerID: best.minerID, outcome: outcome)
+    if await !report(feedback, offer: best.offer, work) {
+      work.unacknowledged.wrappingAdd(1, ordering: .relaxed)
+    }
     work.reports.wrappingSubtract(1, ordering: .relaxed)
   }
 
+  private struct Best {
+    var minerID: String
+    var offer: String?
+  }
+
   /// - Returns: the best candidate.
-  private func match(_ body: [UInt8]) async -> String? {
+  private func match(_ body: [UInt8]) async -> Best? {
     let sentAt = Timestamp.now
     let start = ContinuousClock.now
     ledger.sentMatch(at: start)
     let answer = await balancer.ask(by: start + Self.patience) { try await $0.match(body) }
     let candidates =
       answer?.status == 200
-      ? (answer?.json?["candidates"]?.array ?? []).compactMap { $0["miner_id"]?.string } : []
+      ? (answer?.json?["candidates"]?.array ?? []).compactMap { candidate in
+        candidate["miner_id"]?.string.map { Best(minerID: $0, offer: candidate["offer"]?.string) }
+      } : []
     ledger.endedMatch(
-      status: answer?.status, sentAt: sentAt, candidates: candidates, at: ContinuousClock.now)
+      status: answer?.status, sentAt: sentAt, candidates: candidates.map(\.minerID),
+      at: ContinuousClock.now)
     return candidates.first
   }
 
   /// Reports until it is acknowledged, always under the same key.
   /// - Returns: whether it was.
-  private func report(_ feedback: Ledger.Feedback, _ work: Work) async -> Bool {
+  private func report(_ feedback: Ledger.Feedback, offer: String?, _ work: Work) async -> Bool {
     var json = JSONWriter(capacity: 160)
     json.object { json in
       json.field("job_id", feedback.jobID)
       json.field("miner_id", feedback.minerID)
       json.field("outcome", feedback.outcome.rawValue)
+      if let offer { json.field("offer", offer) }
     }
     let body = json.bytes
     let key = "\(feedback.jobID)-\(feedback.outcome.rawValue)"

@@ -63,7 +63,7 @@ package struct SimulatedCoordinator: Sendable {
   private func job(_ jobID: String, body: [UInt8], reports: Bool, hub: HubClient) async {
     guard let chosen = await match(body, hub: hub) else { return }
     // Only miners of this process can do work here; others are left alone.
-    guard let miner = miners[chosen] else { return }
+    guard let miner = miners[chosen.minerID] else { return }
     if reports { await report(jobID, chosen, "accepted", hub: hub) }
     let result = await miner.work(meanSeconds: Self.meanJobSeconds)
     if !reports || Task.isCancelled { return }
@@ -72,8 +72,14 @@ package struct SimulatedCoordinator: Sendable {
     await report(jobID, chosen, outcome, latency: result.latency, hub: hub)
   }
 
-  /// - Returns: the best candidate's id.
-  private func match(_ body: [UInt8], hub: HubClient) async -> String? {
+  private struct Chosen {
+    var minerID: String
+    /// Goes back with each report on the job.
+    var offer: String?
+  }
+
+  /// - Returns: the best candidate.
+  private func match(_ body: [UInt8], hub: HubClient) async -> Chosen? {
     let clock = ContinuousClock()
     let start = clock.now
     guard let answer = try? await hub.match(body), answer.status == 200,
@@ -83,7 +89,9 @@ package struct SimulatedCoordinator: Sendable {
       return nil
     }
     counters.matchLatency.record(clock.now - start)
-    let best = candidates.first?["miner_id"]?.string
+    let best = candidates.first.flatMap { best in
+      best["miner_id"]?.string.map { Chosen(minerID: $0, offer: best["offer"]?.string) }
+    }
     counters.count {
       $0.matches += 1
       if best == nil { $0.emptyMatches += 1 }
@@ -92,12 +100,13 @@ package struct SimulatedCoordinator: Sendable {
   }
 
   private func report(
-    _ jobID: String, _ minerID: String, _ outcome: String, latency: Duration? = nil, hub: HubClient
+    _ jobID: String, _ chosen: Chosen, _ outcome: String, latency: Duration? = nil, hub: HubClient
   ) async {
     var json = JSONWriter(capacity: 160)
     json.object { json in
       json.field("job_id", jobID)
-      json.field("miner_id", minerID)
+      json.field("miner_id", chosen.minerID)
+      if let offer = chosen.offer { json.field("offer", offer) }
       json.field("outcome", outcome)
       if let latency { json.field("latency_ms", (latency / .milliseconds(1)).rounded()) }
       if outcome == "failed" { json.field("fail_code", "worker_error") }

@@ -6,20 +6,25 @@ package struct MatchResponse: Sendable {
   package var jobID: String
   package var matchID: String
   package var answer: MatchAnswer
+  /// One for each candidate, in their order; empty where nobody could send them back.
+  package var offers: [String]
 
-  package init(jobID: String, matchID: String, answer: MatchAnswer) {
+  package init(jobID: String, matchID: String, answer: MatchAnswer, offers: [String] = []) {
     self.jobID = jobID
     self.matchID = matchID
     self.answer = answer
+    self.offers = offers
   }
 
   package func body() -> [UInt8] {
-    var json = JSONWriter(capacity: 256 + 640 * answer.candidates.count)
+    var json = JSONWriter(capacity: 256 + 720 * answer.candidates.count)
     json.object { json in
       json.field("job_id", jobID)
       json.field("match_id", matchID)
       json.arrayField("candidates") { json in
-        for candidate in answer.candidates { Self.write(candidate, to: &json) }
+        for (place, candidate) in answer.candidates.enumerated() {
+          Self.write(candidate, offer: place < offers.count ? offers[place] : nil, to: &json)
+        }
       }
       if let best = answer.candidates.first {
         json.field("explain", Self.explain(best.parts))
@@ -32,7 +37,9 @@ package struct MatchResponse: Sendable {
   }
 
   /// By pieces of text, since a match's answer is mostly this.
-  private static func write(_ candidate: Candidate, to json: inout JSONWriter) {
+  private static func write(
+    _ candidate: Candidate, offer: String?, to json: inout JSONWriter
+  ) {
     json.value(inPieces: { json in
       json.piece(#"{"miner_id":"#)
       json.piece(string: candidate.minerID.text)
@@ -62,7 +69,13 @@ package struct MatchResponse: Sendable {
       json.piece(candidate.parts.trust)
       json.piece(#","load":"#)
       json.piece(candidate.parts.load)
-      json.piece("}}")
+      json.piece("}")
+      if let offer {
+        json.piece(#","offer":""#)
+        json.piece(unescaped: offer)
+        json.piece(#"""#)
+      }
+      json.piece("}")
     })
   }
 

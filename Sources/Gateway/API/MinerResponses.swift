@@ -159,6 +159,7 @@ package enum MinerAnswer {
       json.field("miner_id", receipt.minerID.text)
       json.field("trust_score", receipt.trustScore)
       json.field("previous_trust_score", receipt.previousTrustScore)
+      json.field("evidence", receipt.evidence ?? .nan)
     }
   }
 

@@ -15,6 +15,7 @@ struct Gateway: Sendable {
   let logger: Logger
   let callers: Callers
   let tokens: SessionTokens
+  let offers: Offers
   let revocations: Revocations
   let miners: PostgresMinerStore
   let services: PostgresServiceStore

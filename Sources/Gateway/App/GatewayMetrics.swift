@@ -86,12 +86,14 @@ struct GatewayMetrics: Sendable {
   /// The request itself was at fault.
   func matchRefused() { refused.increment() }
 
-  func fedBack(_ outcome: Outcome, duplicate: Bool, after duration: Duration) {
+  func fedBack(_ report: FeedbackReport, duplicate: Bool, after duration: Duration) {
     registry.histogram(.feedbackLatency).record(duration)
     if duplicate {
       registry.counter(.feedbackDuplicates).increment()
     } else {
-      registry.counter(.feedback, [("outcome", outcome.rawValue)]).increment()
+      registry.counter(.feedback, [("outcome", report.outcome.rawValue)]).increment()
+      registry.counter(.feedbackOffers, [("offer", report.offer == nil ? "none" : "proven")])
+        .increment()
     }
   }
 

@@ -85,6 +85,9 @@ struct GatewayProcess {
     let tokens = SessionTokens(
       keys: settings.signingKeys.map { ($0.id, $0.secret) },
       lifetimeSeconds: settings.sessionSeconds)
+    let offers = Offers(
+      secrets: settings.offerKeys.map { ($0.id, $0.secret) },
+      lifetimeSeconds: settings.offerSeconds)
     let lastKnown = PostgresStatusStore(pool: pool)
     let revocations = Revocations()
     let connections = ConnectionTable()
@@ -110,7 +113,8 @@ struct GatewayProcess {
         coordinators: SecretTable(settings.coordinators.map { ($0.name, $0.secret) }),
         administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
         revocations: revocations, apiKeys: apiKeys),
-      tokens: tokens, revocations: revocations, miners: PostgresMinerStore(pool: pool),
+      tokens: tokens, offers: offers, revocations: revocations,
+      miners: PostgresMinerStore(pool: pool),
       services: PostgresServiceStore(pool: pool), catalogue: catalogue, history: history,
       liveStatus: liveStatus, lastKnown: lastKnown,
       revocationStore: RedisRevocationStore(

@@ -12,9 +12,12 @@ struct MatchRoutes {
 
   let gateway: Gateway
   private let matching: Matching
+  private let offers: OfferCheck
 
   init(gateway: Gateway) {
     self.gateway = gateway
+    offers = OfferCheck(
+      offers: gateway.offers, isRequired: gateway.settings.offers == .required)
     matching = Matching(gateway: gateway)
   }
 
@@ -52,17 +55,17 @@ struct MatchRoutes {
     let body = try FeedbackRequest(
       await request.jsonObject(), coordinator: coordinator,
       idempotencyKey: request.headers[.idempotencyKey])
+    let report = try offers.prove(body, at: .now)
     let reply: FeedbackReply
     do {
       reply = try await gateway.scorers.feedback(
-        body.report, deadlineMilliseconds: Self.feedbackDeadlineMilliseconds)
+        report, deadlineMilliseconds: Self.feedbackDeadlineMilliseconds)
     } catch {
       throw Problem(error)
     }
     gateway.acknowledged.note(reply.written)
     gateway.metrics.fedBack(
-      body.report.outcome, duplicate: reply.receipt.isDuplicate,
-      after: .now - started)
+      report, duplicate: reply.receipt.isDuplicate, after: .now - started)
     return .json(MinerAnswer.feedback(reply.receipt))
   }
 }

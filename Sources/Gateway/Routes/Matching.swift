@@ -18,9 +18,18 @@ struct Matching: Sendable {
     case .success(let reply):
       gateway.metrics.matched(reply.answer, after: .now - started)
       let matchID = RequestID.next()
-      let body = MatchResponse(jobID: query.jobID, matchID: matchID, answer: reply.answer).body()
+      let now = Timestamp.now
+      let offers = reply.answer.candidates.map { candidate in
+        gateway.offers.make(
+          OfferTerms(
+            coordinator: coordinator, jobID: query.jobID, minerID: candidate.minerID,
+            price: candidate.price, madeAt: now))
+      }
+      let body = MatchResponse(
+        jobID: query.jobID, matchID: matchID, answer: reply.answer, offers: offers
+      ).body()
       gateway.history.note(
-        coordinator: coordinator, matchID: matchID, query: query, body: body, at: .now)
+        coordinator: coordinator, matchID: matchID, query: query, body: body, at: now)
       return body
     case .failure(let error):
       gateway.metrics.matchFailed()

@@ -30,6 +30,8 @@ struct FeedbackBatch {
     var minerID: MinerID
     var trustBefore: Double
     var trustAfter: Double
+    /// The evidence that it added.
+    var weight: Double
   }
 
   struct KeyName: Hashable {
@@ -47,7 +49,6 @@ struct FeedbackBatch {
   struct NewReport {
     var report: FeedbackReport
     var counted: Counted
-    var weight: Double
   }
 
   struct Pair: Hashable {
@@ -57,10 +58,13 @@ struct FeedbackBatch {
 
   let now: Timestamp
   private(set) var miners: [MinerID: MinerEvidence]
+  /// What each coordinator has added on its last day.
+  private(set) var coordinators: [String: DailyEvidence]
   private(set) var newReports: [NewReport] = []
   private(set) var newKeys: [KeyName: KeyUse] = [:]
   private(set) var changedPairs: Set<Pair> = []
   private(set) var changedMiners: Set<MinerID> = []
+  private(set) var changedCoordinators: Set<String> = []
 
   private let rule: TrustRule
   private let ids: [Int64]
@@ -69,10 +73,12 @@ struct FeedbackBatch {
 
   /// - Parameter ids: ascending, one for each report that may turn out new.
   init(
-    miners: [MinerID: MinerEvidence], counted: [Subject: Counted], keys: [KeyName: KeyUse],
-    now: Timestamp, ids: [Int64], rule: TrustRule
+    miners: [MinerID: MinerEvidence], coordinators: [String: DailyEvidence],
+    counted: [Subject: Counted], keys: [KeyName: KeyUse], now: Timestamp, ids: [Int64],
+    rule: TrustRule
   ) {
     self.miners = miners
+    self.coordinators = coordinators
     self.counted = counted
     self.keys = keys
     self.now = now
@@ -115,27 +121,37 @@ struct FeedbackBatch {
     let latency = report.latencyMilliseconds.map { String($0.bitPattern) } ?? ""
     let tokens = report.tokensSpent.map { String($0) } ?? ""
     let failCode = report.failCode.map { "=" + $0 } ?? ""
-    let parts = [
+    var parts = [
       report.jobID, report.minerID.text, report.outcome.rawValue, latency, tokens, failCode,
     ]
+    // Left out where there is none, as before there were offers: bodies that are stored stay equal.
+    if let offer = report.offer {
+      parts.append("\(offer.madeAt.milliseconds) \(offer.price.units)")
+    }
     return Array(parts.joined(separator: "\0").utf8)
   }
 
   private mutating func count(_ report: FeedbackReport, on evidence: MinerEvidence) -> Counted {
-    let weight = rule.weight(of: report.outcome)
+    let coordinator = report.coordinator
+    let weight = rule.weight(
+      of: report.outcome, isProven: report.offer != nil, at: now,
+      pair: evidence.evidence(of: coordinator)?.today ?? .none,
+      coordinator: coordinators[coordinator] ?? .none)
     var evidence = evidence
     let before = evidence.trust
     evidence.count(
-      report.outcome, weight: weight, by: report.coordinator, at: now, under: rule)
+      report.outcome, weight: weight, by: coordinator, at: now, under: rule)
     if evidence.trust.version != before.version {
       miners[report.minerID] = evidence
       changedMiners.insert(report.minerID)
-      changedPairs.insert(Pair(minerID: report.minerID, coordinator: report.coordinator))
+      changedPairs.insert(Pair(minerID: report.minerID, coordinator: coordinator))
+      coordinators[coordinator, default: .none].add(weight, for: report.outcome, at: now)
+      changedCoordinators.insert(coordinator)
     }
     let counted = Counted(
       id: ids[newReports.count], minerID: report.minerID, trustBefore: before.score,
-      trustAfter: evidence.trust.score)
-    newReports.append(NewReport(report: report, counted: counted, weight: weight))
+      trustAfter: evidence.trust.score, weight: weight)
+    newReports.append(NewReport(report: report, counted: counted))
     return counted
   }
 
@@ -146,6 +162,6 @@ struct FeedbackBatch {
   private func receipt(_ counted: Counted, isDuplicate: Bool) -> FeedbackReceipt {
     FeedbackReceipt(
       minerID: counted.minerID, isDuplicate: isDuplicate, trustScore: counted.trustAfter,
-      previousTrustScore: counted.trustBefore)
+      previousTrustScore: counted.trustBefore, evidence: counted.weight)
   }
 }

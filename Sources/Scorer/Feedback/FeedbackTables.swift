@@ -40,15 +40,38 @@ enum FeedbackTables {
   ) throws(PostgresError) -> [MinerID: [String: Evidence]] {
     let result = try connection.execute(
       """
-      SELECT miner_id, coordinator, good, bad, updated_at FROM poolhub.trust
+      SELECT miner_id, coordinator, good, bad, updated_at, day, day_good, day_bad
+      FROM poolhub.trust
       WHERE miner_id = ANY ($1)
       """, [ids])
     var pairs: [MinerID: [String: Evidence]] = [:]
     for row in result.rows {
       pairs[try minerID(row, 0), default: [:]][try row.text(1)] = Evidence(
-        good: try row.double(2), bad: try row.double(3), updatedAt: try row.timestamp(4))
+        good: try row.double(2), bad: try row.double(3), updatedAt: try row.timestamp(4),
+        today: try daily(row, from: 5))
     }
     return pairs
+  }
+
+  /// Locks what the reports' coordinators have added, in the order of their names, and reads it.
+  static func lockCoordinators(
+    of reports: [FeedbackReport], on connection: inout PostgresConnection
+  ) throws(PostgresError) -> [String: DailyEvidence] {
+    let names = PostgresValue.texts(Array(Set(reports.map(\.coordinator))))
+    try connection.execute(
+      """
+      INSERT INTO poolhub.coordinator_days (coordinator, day, good, bad)
+      SELECT name, 0, 0, 0 FROM unnest($1::text[]) AS name
+      ORDER BY name COLLATE "C" ON CONFLICT DO NOTHING
+      """, [names])
+    let result = try connection.execute(
+      """
+      SELECT coordinator, day, good, bad FROM poolhub.coordinator_days
+      WHERE coordinator = ANY ($1) ORDER BY coordinator FOR UPDATE
+      """, [names])
+    var coordinators: [String: DailyEvidence] = [:]
+    for row in result.rows { coordinators[try row.text(0)] = try daily(row, from: 1) }
+    return coordinators
   }
 
   /// The time by the database's clock, the same for all scorers, and ids for `count` reports and
@@ -79,7 +102,7 @@ enum FeedbackTables {
   ) throws(PostgresError) -> [FeedbackBatch.Subject: FeedbackBatch.Counted] {
     let result = try connection.execute(
       """
-      SELECT u.n, f.id, f.miner_id, f.trust_before, f.trust_after
+      SELECT u.n, f.id, f.miner_id, f.trust_before, f.trust_after, f.weight
       FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
         WITH ORDINALITY AS u (coordinator, job_id, miner_id, outcome, n)
       JOIN poolhub.feedback f USING (coordinator, job_id, miner_id, outcome)
@@ -105,7 +128,7 @@ enum FeedbackTables {
     let result = try connection.execute(
       """
       SELECT k.coordinator, k.key, k.body, k.created_at,
-        f.id, f.miner_id, f.trust_before, f.trust_after
+        f.id, f.miner_id, f.trust_before, f.trust_after, f.weight
       FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[]) AS d (coordinator, key)) u
       JOIN poolhub.idempotency_keys k USING (coordinator, key)
       JOIN poolhub.feedback f ON f.id = k.feedback_id
@@ -129,11 +152,17 @@ enum FeedbackTables {
     try connection.execute(
       """
       INSERT INTO poolhub.feedback (id, coordinator, job_id, miner_id, outcome, latency_ms,
-        fail_code, tokens_spent, weight, trust_before, trust_after, created_at)
+        fail_code, tokens_spent, weight, trust_before, trust_after, offered_price_units,
+        created_at, offered_at)
       OVERRIDING SYSTEM VALUE
-      SELECT u.*, $12::timestamptz FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[],
-        $5::text[], $6::float8[], $7::text[], $8::bigint[], $9::float8[], $10::float8[],
-        $11::float8[]) u
+      SELECT id, coordinator, job_id, miner_id, outcome, latency_ms, fail_code, tokens_spent, weight,
+        trust_before, trust_after, offered_price_units, $14::timestamptz,
+        to_timestamp(offered_ms / 1000.0)
+      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[],
+        $7::text[], $8::bigint[], $9::float8[], $10::float8[], $11::float8[], $12::bigint[],
+        $13::bigint[])
+        AS u (id, coordinator, job_id, miner_id, outcome, latency_ms, fail_code, tokens_spent,
+          weight, trust_before, trust_after, offered_price_units, offered_ms)
       """,
       [
         .ints(reports.map(\.counted.id)), .texts(reports.map(\.report.coordinator)),
@@ -141,8 +170,10 @@ enum FeedbackTables {
         .texts(reports.map(\.report.outcome.rawValue)),
         .doubles(reports.map(\.report.latencyMilliseconds)),
         .texts(reports.map(\.report.failCode)), .ints(reports.map(\.report.tokensSpent)),
-        .doubles(reports.map(\.weight)), .doubles(reports.map(\.counted.trustBefore)),
-        .doubles(reports.map(\.counted.trustAfter)), .timestamp(now),
+        .doubles(reports.map(\.counted.weight)), .doubles(reports.map(\.counted.trustBefore)),
+        .doubles(reports.map(\.counted.trustAfter)),
+        .ints(reports.map(\.report.offer?.price.units)),
+        .ints(reports.map(\.report.offer?.madeAt.milliseconds)), .timestamp(now),
       ])
   }
 
@@ -156,15 +187,19 @@ enum FeedbackTables {
     }
     try connection.execute(
       """
-      INSERT INTO poolhub.trust (miner_id, coordinator, good, bad, updated_at)
-      SELECT * FROM unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::timestamptz[])
+      INSERT INTO poolhub.trust (miner_id, coordinator, good, bad, updated_at,
+        day, day_good, day_bad)
+      SELECT * FROM unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::timestamptz[],
+        $6::bigint[], $7::float8[], $8::float8[])
       ON CONFLICT (miner_id, coordinator) DO UPDATE
-      SET good = excluded.good, bad = excluded.bad, updated_at = excluded.updated_at
+      SET good = excluded.good, bad = excluded.bad, updated_at = excluded.updated_at,
+        day = excluded.day, day_good = excluded.day_good, day_bad = excluded.day_bad
       """,
       [
         .texts(pairs.map(\.0.minerID.text)), .texts(pairs.map(\.0.coordinator)),
         .doubles(pairs.map(\.1.good)), .doubles(pairs.map(\.1.bad)),
-        .timestamps(pairs.map(\.1.updatedAt)),
+        .timestamps(pairs.map(\.1.updatedAt)), .ints(pairs.map(\.1.today.day)),
+        .doubles(pairs.map(\.1.today.good)), .doubles(pairs.map(\.1.today.bad)),
       ])
     let totals = changed.map { batch.miners[$0]?.trust ?? .none }
     try connection.execute(
@@ -178,6 +213,26 @@ enum FeedbackTables {
       [
         .texts(changed.map(\.text)), .doubles(totals.map(\.good)), .doubles(totals.map(\.bad)),
         .doubles(totals.map(\.score)), .ints(totals.map(\.version)),
+      ])
+  }
+
+  /// Writes what the batch's coordinators have added by now.
+  static func updateCoordinators(
+    of batch: FeedbackBatch, on connection: inout PostgresConnection
+  ) throws(PostgresError) {
+    let changed = Array(batch.changedCoordinators)
+    if changed.isEmpty { return }
+    let days = changed.map { batch.coordinators[$0] ?? .none }
+    try connection.execute(
+      """
+      UPDATE poolhub.coordinator_days c SET day = u.day, good = u.good, bad = u.bad
+      FROM unnest($1::text[], $2::bigint[], $3::float8[], $4::float8[])
+        AS u (coordinator, day, good, bad)
+      WHERE c.coordinator = u.coordinator
+      """,
+      [
+        .texts(changed), .ints(days.map(\.day)), .doubles(days.map(\.good)),
+        .doubles(days.map(\.bad)),
       ])
   }
 
@@ -226,7 +281,15 @@ enum FeedbackTables {
   ) throws(PostgresError) -> FeedbackBatch.Counted {
     FeedbackBatch.Counted(
       id: try row.int(column), minerID: try minerID(row, column + 1),
-      trustBefore: try row.double(column + 2), trustAfter: try row.double(column + 3))
+      trustBefore: try row.double(column + 2), trustAfter: try row.double(column + 3),
+      weight: try row.double(column + 4))
+  }
+
+  private static func daily(
+    _ row: PostgresRow, from column: Int
+  ) throws(PostgresError) -> DailyEvidence {
+    DailyEvidence(
+      day: try row.int(column), good: try row.double(column + 1), bad: try row.double(column + 2))
   }
 
   private static func minerID(

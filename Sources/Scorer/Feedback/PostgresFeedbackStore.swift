@@ -5,8 +5,8 @@ import Trust
 /// Feedback in PostgreSQL: the report with the weight that it got, the evidence, the miner's trust
 /// and the outbox row of each batch are one transaction. Its round trips don't grow with the batch.
 ///
-/// Rows are locked in the order miners (by id), idempotency keys (by coordinator and key), so that
-/// no two batches wait for each other.
+/// Rows are locked in the order miners (by id), coordinators (by name), idempotency keys (by coordinator
+/// and key), so that no two batches wait for each other.
 package struct PostgresFeedbackStore: FeedbackStore {
   /// Packs a miner's new trust for the outbox.
   package typealias Encode = @Sendable (MinerID, MinerTrust) -> [UInt8]
@@ -73,10 +73,11 @@ package struct PostgresFeedbackStore: FeedbackStore {
   ) throws -> [Result<RecordedFeedback, FeedbackError>] {
     let storable = reports.filter(FeedbackBatch.isStorable)
     let miners = try FeedbackTables.lockMiners(of: storable, on: &connection)
+    let coordinators = try FeedbackTables.lockCoordinators(of: storable, on: &connection)
     // Read under the locks, so each after everything that was committed on these miners before.
     let clock = try FeedbackTables.clock(count: reports.count, on: &connection)
     var batch = FeedbackBatch(
-      miners: miners,
+      miners: miners, coordinators: coordinators,
       counted: try FeedbackTables.counted(storable, on: &connection),
       keys: try FeedbackTables.keys(of: storable, on: &connection),
       now: clock.now, ids: clock.reportIDs, rule: rule)
@@ -85,6 +86,7 @@ package struct PostgresFeedbackStore: FeedbackStore {
     try FeedbackTables.insert(batch.newReports, at: batch.now, on: &connection)
     let changed = batch.changedMiners.sorted()
     try FeedbackTables.updateTrust(changed, of: batch, on: &connection)
+    try FeedbackTables.updateCoordinators(of: batch, on: &connection)
     guard try FeedbackTables.insert(batch.newKeys, at: batch.now, on: &connection) else {
       throw KeyTaken()
     }

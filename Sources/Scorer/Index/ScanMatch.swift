@@ -18,6 +18,7 @@ struct Ask {
   let service: UInt32?
   let maxPrice: Price?
   let minTrust: Double
+  let maxTrust: Double
   let now: Timestamp
   let leaseTime: Int64
 }
@@ -65,6 +66,7 @@ extension ScanIndex {
       service: query.service.flatMap { services.number(of: $0) },
       maxPrice: query.maxPrice,
       minTrust: query.minTrust ?? -.infinity,
+      maxTrust: query.maxTrust ?? .infinity,
       now: now,
       leaseTime: leaseTime.milliseconds)
   }
@@ -191,7 +193,7 @@ extension ScanIndex {
         price: columns.price(of: slot, at: ask.now), slots: columns.maxParallel[slot])
     }
     if let highest = ask.maxPrice, terms.price > highest.units { return .price }
-    if columns.trust[slot] < ask.minTrust { return .trust }
+    if columns.trust[slot] < ask.minTrust || columns.trust[slot] > ask.maxTrust { return .trust }
     if columns.isClosed[slot] || columns.taken(of: slot) >= terms.slots { return .full }
     return nil
   }

@@ -27,7 +27,7 @@ package struct MinerEvidence: Equatable, Sendable {
   /// Counts one outcome. `accepted` says nothing yet, so it changes nothing.
   ///
   /// - Parameters:
-  ///   - weight: the evidence that it adds; `TrustRule.weight(of:)` when it is new.
+  ///   - weight: the evidence that it adds; what `TrustRule` says when it is new.
   ///   - time: when it was recorded; all evidence decays to it.
   package mutating func count(
     _ outcome: Outcome, weight: Double, by coordinator: String, at time: Timestamp,
@@ -37,6 +37,7 @@ package struct MinerEvidence: Equatable, Sendable {
     let index = index(of: coordinator)
     pairs[index].evidence = rule.adding(
       outcome, weight: weight, at: time, to: pairs[index].evidence)
+    pairs[index].evidence.today.add(weight, for: outcome, at: time)
     var (good, bad) = (0.0, 0.0)
     for pair in pairs {
       let now = rule.decayed(pair.evidence, to: time)

@@ -18,6 +18,13 @@ package struct TrustRule: Equatable, Sendable {
   package var rejectedWeight = 0.25
   /// The most evidence, good and bad together, that one coordinator has about one miner.
   package var pairCap = 20.0
+  /// What a report counts that is about no match of this hub, as a share of what it would.
+  package var unprovenShare = 0.25
+  /// The most good evidence, and the most bad, that one coordinator can add about one miner in a day.
+  package var goodPerPairDay = 5.0
+  package var badPerPairDay = 20.0
+  /// The most evidence that one coordinator can add in a day, about all miners together.
+  package var coordinatorDay = 10_000.0
 
   package static let standard = TrustRule()
 
@@ -43,7 +50,11 @@ package struct TrustRule: Equatable, Sendable {
     guard time > evidence.updatedAt else { return evidence }
     let elapsed = Double(time.milliseconds(since: evidence.updatedAt))
     let factor = exp2(-elapsed / halfLifeMilliseconds)
-    return Evidence(good: evidence.good * factor, bad: evidence.bad * factor, updatedAt: time)
+    var result = evidence
+    result.good *= factor
+    result.bad *= factor
+    result.updatedAt = time
+    return result
   }
 
   /// `evidence` scaled down to the cap, its mix kept.
@@ -51,8 +62,10 @@ package struct TrustRule: Equatable, Sendable {
     let sum = evidence.good + evidence.bad
     guard sum > pairCap else { return evidence }
     let factor = pairCap / sum
-    return Evidence(
-      good: evidence.good * factor, bad: evidence.bad * factor, updatedAt: evidence.updatedAt)
+    var result = evidence
+    result.good *= factor
+    result.bad *= factor
+    return result
   }
 
   /// `evidence` after one more outcome at `time`: decayed, added to, capped.
@@ -74,12 +87,15 @@ package struct Evidence: Equatable, Sendable {
   package var good: Double
   package var bad: Double
   package var updatedAt: Timestamp
+  /// What was added on the last day, before any decay.
+  package var today: DailyEvidence
 
   package static let none = Evidence(good: 0, bad: 0, updatedAt: .distantPast)
 
-  package init(good: Double, bad: Double, updatedAt: Timestamp) {
+  package init(good: Double, bad: Double, updatedAt: Timestamp, today: DailyEvidence = .none) {
     self.good = good
     self.bad = bad
     self.updatedAt = updatedAt
+    self.today = today
   }
 }

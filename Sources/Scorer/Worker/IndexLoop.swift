@@ -3,6 +3,7 @@ import Index
 import Logging
 import Messaging
 import Threads
+import Trust
 import Wire
 
 /// The index thread's life: take what other threads posted, take what gateways ask, answer, sleep.
@@ -22,6 +23,7 @@ struct IndexLoop<Index: MinerIndex> {
   private let inbox: IndexInbox
   private let feedback: FeedbackDesk
   private let logger: Logger
+  private let newcomers: NewcomerPolicy
   private let dealers: DealerSet
   private var registry: Registry<Index>
   private var leases: LeaseClock
@@ -49,6 +51,7 @@ struct IndexLoop<Index: MinerIndex> {
     self.inbox = inbox
     self.feedback = feedback
     self.logger = logger
+    newcomers = options.newcomers
     registry = Registry(index: index, graceMilliseconds: options.graceMilliseconds)
     leases = LeaseClock(trustMilliseconds: options.registryTrustMilliseconds)
     progress = StreamProgress(startedAt: .now)
@@ -262,8 +265,10 @@ struct IndexLoop<Index: MinerIndex> {
   /// Unless nobody waits any more: others that were read with it took their time before.
   private mutating func answer(_ match: ParkedMatches.Match) {
     guard MonotonicClock.microseconds() < match.deadline else { return droppedCount += 1 }
-    let answer = registry.match(
-      match.query, at: .now, leaseTime: leases.leaseTime(at: .now))
+    let (now, leaseTime) = (Timestamp.now, leases.leaseTime(at: .now))
+    let answer = newcomers.answer(match.query) { query in
+      registry.match(query, at: now, leaseTime: leaseTime)
+    }
     answerCount += 1
     dealers.queue(
       Record(

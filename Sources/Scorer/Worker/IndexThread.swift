@@ -5,6 +5,7 @@ import Messaging
 import ServiceLifecycle
 import Synchronization
 import Threads
+import Trust
 import Wire
 
 /// The one thread that owns the index. It applies changes and answers matches in turn, so nothing is
@@ -16,6 +17,7 @@ final class IndexThread: Service {
     /// nil: links to gateways are plain.
     var curve: Curve?
     var weights: Weights
+    var newcomers: NewcomerPolicy
     var graceMilliseconds: Int64
     var registryTrustMilliseconds: Int64
     /// Of the answers, in [0, 1]; with 0 there is no plain index to compare with.

@@ -70,6 +70,7 @@ struct ScorerProcess {
     IndexThread.Options(
       scorerID: settings.scorerID, gateways: settings.gateways, curve: curve,
       weights: settings.weights,
+      newcomers: NewcomerPolicy(minTrust: settings.minTrust, share: settings.explorationShare),
       graceMilliseconds: Int64(settings.common.heartbeatGraceSeconds) * 1_000,
       registryTrustMilliseconds: Int64(settings.common.registryTrustSeconds) * 1_000,
       auditShare: settings.auditShare)
@@ -84,6 +85,10 @@ struct ScorerProcess {
     rule.completedWeight = settings.trustWeights.completed
     rule.failedWeight = settings.trustWeights.failed
     rule.rejectedWeight = settings.trustWeights.rejected
+    rule.unprovenShare = settings.trustUnproven
+    rule.goodPerPairDay = settings.trustPairDay.good
+    rule.badPerPairDay = settings.trustPairDay.bad
+    rule.coordinatorDay = settings.trustCoordinatorDay
     return rule
   }
 }

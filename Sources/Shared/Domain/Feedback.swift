@@ -10,6 +10,19 @@ package enum Outcome: String, CaseIterable, Sendable {
   }
 }
 
+/// What a candidate's offer says, once the hub has found that it made it: that the miner was offered to
+/// the reporting coordinator for the reported job.
+package struct ProvenOffer: Equatable, Sendable {
+  package var madeAt: Timestamp
+  /// The price that was offered.
+  package var price: Price
+
+  package init(madeAt: Timestamp, price: Price) {
+    self.madeAt = madeAt
+    self.price = price
+  }
+}
+
 /// A coordinator's word on one miner's work on one job.
 package struct FeedbackReport: Equatable, Sendable {
   package var coordinator: String
@@ -22,6 +35,8 @@ package struct FeedbackReport: Equatable, Sendable {
   package var tokensSpent: Int64?
   /// The caller's `Idempotency-Key`, if it sent one.
   package var idempotencyKey: String?
+  /// Of the match that it is about; nil: not proven to be about any of this hub's.
+  package var offer: ProvenOffer?
 
   package init(coordinator: String, jobID: String, minerID: MinerID, outcome: Outcome) {
     self.coordinator = coordinator
@@ -37,13 +52,17 @@ package struct FeedbackReceipt: Equatable, Sendable {
   package var isDuplicate: Bool
   package var trustScore: Double
   package var previousTrustScore: Double
+  /// What the report added, good or bad; nil where a scorer of an older version recorded it.
+  package var evidence: Double?
 
   package init(
-    minerID: MinerID, isDuplicate: Bool, trustScore: Double, previousTrustScore: Double
+    minerID: MinerID, isDuplicate: Bool, trustScore: Double, previousTrustScore: Double,
+    evidence: Double? = nil
   ) {
     self.minerID = minerID
     self.isDuplicate = isDuplicate
     self.trustScore = trustScore
     self.previousTrustScore = previousTrustScore
+    self.evidence = evidence
   }
 }

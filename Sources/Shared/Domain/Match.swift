@@ -12,6 +12,8 @@ package struct MatchQuery: Equatable, Sendable {
   package var capabilitiesAll: [String] = []
   package var service: String?
   package var minTrust: Double?
+  /// No coordinator asks for it: a scorer that looks for newcomers does. Not on the wire.
+  package var maxTrust: Double?
   /// nil: any region.
   package var region: String?
   package var maxPrice: Price?

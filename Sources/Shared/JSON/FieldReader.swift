@@ -2,7 +2,8 @@
 package struct FieldError: Error, Equatable, Sendable {
   /// The path as the caller wrote it: `requirements.min_vram_gb`, `tags[3]`.
   package var field: String
-  /// A stable word: `required`, `type`, `range`, `length`, `format`, `value`.
+  /// A stable word: `required`, `type`, `range`, `length`, `format`, `value`; of offers also `expired` and
+  /// `not_of_this_match`.
   package var code: String
   package var detail: String
 

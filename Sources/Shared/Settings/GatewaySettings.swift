@@ -22,6 +22,7 @@ package struct SigningKey: Sendable {
 /// Everything that a gateway is told at its start.
 package struct GatewaySettings: Sendable {
   package enum Registration: String, CaseIterable, Sendable { case open, keyed }
+  package enum OffersInFeedback: String, CaseIterable, Sendable { case optional, required }
 
   package var common: CommonSettings
   /// POOLHUB_GATEWAY_ID=gateway-PORT: names it to scorers and other gateways.
@@ -36,6 +37,13 @@ package struct GatewaySettings: Sendable {
   package var adminSecret: String
   /// POOLHUB_SESSION_SIGNING_KEYS=id:base64,…
   package var signingKeys: [SigningKey]
+  /// POOLHUB_OFFER_KEYS=id:base64,…: the first makes candidates' offers, all check them; without it those
+  /// that sign session tokens.
+  package var offerKeys: [SigningKey]
+  /// POOLHUB_OFFER_TTL_SEC=86400: how long after a match its offers can be sent back.
+  package var offerSeconds: Int
+  /// POOLHUB_OFFERS=optional|required: whether feedback without one is refused.
+  package var offers: OffersInFeedback
   /// POOLHUB_REGISTRATION=open|keyed
   package var registration: Registration
   /// POOLHUB_SERVICES_FILE: types of service beside the built-in ones; nil: none.
@@ -86,6 +94,12 @@ package struct GatewaySettings: Sendable {
     coordinators = try reader.coordinators()
     adminSecret = try reader.secret("POOLHUB_ADMIN_SECRET")
     signingKeys = try reader.signingKeys("POOLHUB_SESSION_SIGNING_KEYS")
+    offerKeys =
+      reader.text("POOLHUB_OFFER_KEYS", isSecret: true) == nil
+      ? signingKeys : try reader.signingKeys("POOLHUB_OFFER_KEYS")
+    offerSeconds = try reader.integer(
+      "POOLHUB_OFFER_TTL_SEC", default: 86_400, in: 1...31_536_000)
+    offers = try reader.choice("POOLHUB_OFFERS", default: OffersInFeedback.optional)
     registration = try reader.choice("POOLHUB_REGISTRATION", default: Registration.open)
     servicesFile = reader.text("POOLHUB_SERVICES_FILE")
     sessionSeconds = try reader.integer(

@@ -20,6 +20,16 @@ package struct ScorerSettings: Sendable {
   package var trustPairCap: Double
   /// POOLHUB_TRUST_WEIGHTS=completed:1,failed:1,rejected:0.25
   package var trustWeights: (completed: Double, failed: Double, rejected: Double)
+  /// POOLHUB_TRUST_UNPROVEN=0.25: what feedback without a good offer counts, 0–1.
+  package var trustUnproven: Double
+  /// POOLHUB_TRUST_PAIR_DAY=good:5,bad:20: the most evidence of one coordinator about one miner in a day.
+  package var trustPairDay: (good: Double, bad: Double)
+  /// POOLHUB_TRUST_COORDINATOR_DAY=10000: the most evidence of one coordinator in a day.
+  package var trustCoordinatorDay: Double
+  /// POOLHUB_MIN_TRUST=0: of matches that ask for none.
+  package var minTrust: Double
+  /// POOLHUB_EXPLORATION_SHARE=0: of matches whose last candidate is a newcomer, 0–1.
+  package var explorationShare: Double
   /// POOLHUB_STREAM_DELAY_MS=0: holds changes back after reading them. For tests of what must wait.
   package var streamDelayMilliseconds: Int
 
@@ -56,6 +66,13 @@ package struct ScorerSettings: Sendable {
     let named = try reader.namedNumbers(
       "POOLHUB_TRUST_WEIGHTS", default: ["completed": 1, "failed": 1, "rejected": 0.25])
     trustWeights = (named["completed"]!, named["failed"]!, named["rejected"]!)
+    trustUnproven = try reader.number("POOLHUB_TRUST_UNPROVEN", default: 0.25, in: 0...1)
+    let day = try reader.namedNumbers("POOLHUB_TRUST_PAIR_DAY", default: ["good": 5, "bad": 20])
+    trustPairDay = (day["good"]!, day["bad"]!)
+    trustCoordinatorDay = try reader.number(
+      "POOLHUB_TRUST_COORDINATOR_DAY", default: 10_000, in: 0...1_000_000_000)
+    minTrust = try reader.number("POOLHUB_MIN_TRUST", default: 0, in: 0...1)
+    explorationShare = try reader.number("POOLHUB_EXPLORATION_SHARE", default: 0, in: 0...1)
     streamDelayMilliseconds = try reader.integer(
       "POOLHUB_STREAM_DELAY_MS", default: 0, in: 0...60_000)
     auditShare = try reader.number("POOLHUB_AUDIT_SHARE", default: 0, in: 0...1)

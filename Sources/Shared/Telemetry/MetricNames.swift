@@ -46,6 +46,9 @@ extension Metric {
   // Feedback.
   package static let feedback = counter(
     "poolhub_feedback_total", "Feedback recorded, by outcome.")
+  package static let feedbackOffers = counter(
+    "poolhub_feedback_offers_total",
+    "Feedback recorded, by whether an offer proved that it is about a match (proven, none).")
   package static let feedbackDuplicates = counter(
     "poolhub_feedback_duplicates_total", "Feedback that was recorded before.")
   package static let feedbackLatency = histogram(
@@ -141,7 +144,7 @@ extension Metric {
     matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
     matchHedges, dispatchWaiting, dispatchExpired, dispatchLate,
     matchHistoryRows, matchHistoryWaiting,
-    feedback, feedbackDuplicates, feedbackLatency,
+    feedback, feedbackOffers, feedbackDuplicates, feedbackLatency,
     scorerUp, scorerReady, scorerCircuitOpen, scorerInFlight, scorerWaiting, scorerAnswers,
     scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,

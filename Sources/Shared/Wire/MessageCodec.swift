@@ -22,6 +22,7 @@ enum MessageCodec {
       writer.write(receipt.isDuplicate)
       writer.write(receipt.trustScore)
       writer.write(receipt.previousTrustScore)
+      writer.write(optional: receipt.evidence) { $0.write($1) }
     case .failure(let failure): writer.write(failure.code.rawValue)
     case .inspectRequest(let ids): writer.write(ids.map(\.text))
     case .inspectReply(let holdings):
@@ -47,10 +48,7 @@ enum MessageCodec {
     case 6: return .matchReply(try reader.readMatchAnswer())
     case 7: return .feedbackRequest(try reader.readFeedbackReport())
     case 8:
-      return .feedbackReply(
-        FeedbackReceipt(
-          minerID: try reader.readMinerID(), isDuplicate: try reader.readBool(),
-          trustScore: try reader.readDouble(), previousTrustScore: try reader.readDouble()))
+      return .feedbackReply(try reader.readFeedbackReceipt())
     case 9:
       return .failure(Failure(Failure.Code(rawValue: try reader.read()) ?? .faulty))
     case 16: return .inspectRequest(try reader.readInspectedIDs())
@@ -139,6 +137,10 @@ extension ByteWriter {
     write(optional: report.failCode) { $0.write($1) }
     write(optional: report.tokensSpent) { $0.write($1) }
     write(optional: report.idempotencyKey) { $0.write($1) }
+    write(optional: report.offer) { writer, offer in
+      writer.write(offer.madeAt.milliseconds)
+      writer.write(offer.price.units)
+    }
   }
 }
 
@@ -242,6 +244,20 @@ extension ByteReader {
     report.idempotencyKey = try readOptional { (reader) throws(WireError) in
       try reader.readString()
     }
+    if remaining == 0 { return report }
+    report.offer = try readOptional { (reader) throws(WireError) in
+      ProvenOffer(
+        madeAt: Timestamp(milliseconds: try reader.read()), price: Price(units: try reader.read()))
+    }
     return report
+  }
+
+  fileprivate mutating func readFeedbackReceipt() throws(WireError) -> FeedbackReceipt {
+    var receipt = FeedbackReceipt(
+      minerID: try readMinerID(), isDuplicate: try readBool(), trustScore: try readDouble(),
+      previousTrustScore: try readDouble())
+    if remaining == 0 { return receipt }
+    receipt.evidence = try readOptional { (reader) throws(WireError) in try reader.readDouble() }
+    return receipt
   }
 }

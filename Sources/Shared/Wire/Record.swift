@@ -10,8 +10,8 @@ package struct Record: Equatable, Sendable {
   package static let magic: UInt32 = 0x4255_4850
   /// What this build speaks. A neighbour one version away is understood: payloads only ever grow at
   /// their end, readers give absent fields their default and skip what they don't know.
-  package static let currentVersion: UInt8 = 3
-  package static let spokenVersions: ClosedRange<UInt8> = 1...4
+  package static let currentVersion: UInt8 = 4
+  package static let spokenVersions: ClosedRange<UInt8> = 1...5
   package static let batchLimit = 64
 
   package var version: UInt8

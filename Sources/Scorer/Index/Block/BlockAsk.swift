@@ -10,6 +10,7 @@ struct BlockAsk {
   var maxPrice = Int64.max
   var isCapped = false
   var minTrust = -Double.infinity
+  var maxTrust = Double.infinity
   var asksService = false
   var service: UInt32 = 0
   var askedCapabilities = 0
@@ -48,6 +49,7 @@ extension BlockIndex {
     ask.minVRAMGB = query.minVRAMGB
     ask.minRAMGB = query.minRAMGB
     ask.minTrust = query.minTrust ?? -.infinity
+    ask.maxTrust = query.maxTrust ?? .infinity
     ask.askedCapabilities = query.capabilitiesAny.count
     ask.capabilityScale = 1 / Float(max(1, ask.askedCapabilities))
     ask.leaseTime = leaseTime.milliseconds

@@ -38,8 +38,12 @@ extension BlockIndex {
     keep(all(.service, block), .service)
     if left == 0 { return 0 }
     if ask.isCapped { keep(affordable(block, left, ask), .price) }
-    if ask.minTrust > -.infinity {
-      keep(each(left) { lines[block * 64 + $0].trust >= ask.minTrust }, .trust)
+    if ask.minTrust > -.infinity || ask.maxTrust < .infinity {
+      keep(
+        each(left) { place in
+          let trust = lines[block * 64 + place].trust
+          return trust >= ask.minTrust && trust <= ask.maxTrust
+        }, .trust)
     }
     keep(blocks[block].open, .full)
     if ask.asksService {

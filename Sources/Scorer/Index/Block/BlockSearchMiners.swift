@@ -57,7 +57,7 @@ extension BlockSearch {
     _ slot: Int, _ line: Column<MinerLine>, _ region: Column<RegionRow>, _ met: Int
   ) {
     if line.pointee.vramGB < ask.minVRAMGB || line.pointee.ramGB < ask.minRAMGB { return }
-    if line.pointee.trust < ask.minTrust { return }
+    if line.pointee.trust < ask.minTrust || line.pointee.trust > ask.maxTrust { return }
     let terms = terms(line)
     if ask.asksService {
       if Int(line.pointee.taken) >= terms.slots || terms.price > ask.maxPrice { return }
