@@ -17,6 +17,8 @@ struct Gateway: Sendable {
   let tokens: SessionTokens
   let revocations: Revocations
   let miners: PostgresMinerStore
+  let keys: KeyDesk
+  let audit: PostgresAuditLog
   let services: PostgresServiceStore
   let catalogue: ServiceCatalogue
   let history: MatchHistory
