@@ -42,12 +42,23 @@ CREATE INDEX miners_by_region ON poolhub.miners (region, miner_id);
 CREATE TABLE poolhub.api_keys (
   -- SHA-256 of the key; the key itself is stored nowhere.
   key_hash bytea PRIMARY KEY CHECK (octet_length(key_hash) = 32),
-  miner_id text COLLATE "C" NOT NULL REFERENCES poolhub.miners ON DELETE CASCADE,
+  -- NULL in a coordinator's key, and in a miner's that was issued and not used yet.
+  miner_id text COLLATE "C" REFERENCES poolhub.miners ON DELETE CASCADE,
   created_at timestamptz NOT NULL,
-  revoked_at timestamptz
+  revoked_at timestamptz,
+  -- How operators call it; says nothing of the key.
+  key_id text COLLATE "C" NOT NULL UNIQUE DEFAULT gen_random_uuid()::text,
+  -- Whose it is, if not a miner's.
+  coordinator text COLLATE "C",
+  label text NOT NULL DEFAULT '',
+  -- NULL: until it is revoked.
+  expires_at timestamptz,
+  CHECK (miner_id IS NULL OR coordinator IS NULL)
 );
 
 CREATE INDEX api_keys_by_miner ON poolhub.api_keys (miner_id);
+CREATE INDEX api_keys_by_coordinator ON poolhub.api_keys (coordinator) WHERE coordinator IS NOT NULL;
+CREATE INDEX api_keys_by_revocation ON poolhub.api_keys (revoked_at) WHERE revoked_at IS NOT NULL;
 
 CREATE TABLE poolhub.price_overrides (
   miner_id text COLLATE "C" PRIMARY KEY REFERENCES poolhub.miners ON DELETE CASCADE,
@@ -185,3 +196,29 @@ CREATE TABLE poolhub.miner_status (
   mem_free_gb double precision,
   gpu_utilization double precision
 ) WITH (fillfactor = 70);
+
+-- What operators did.
+
+CREATE TABLE poolhub.audit_log (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  actor text NOT NULL,
+  -- The address that the request came from.
+  origin text NOT NULL,
+  action text NOT NULL,
+  -- The key or miner that it was done to; empty where there was none.
+  subject text NOT NULL,
+  -- 'done', or the code of the problem that was answered.
+  outcome text NOT NULL,
+  detail text NOT NULL,
+  request_id text NOT NULL
+);
+
+CREATE FUNCTION poolhub.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% only grows', TG_TABLE_NAME;
+END
+$$;
+
+CREATE TRIGGER audit_log_only_grows BEFORE UPDATE OR DELETE OR TRUNCATE ON poolhub.audit_log
+  FOR EACH STATEMENT EXECUTE FUNCTION poolhub.refuse_change();

@@ -50,6 +50,10 @@ struct ContractPath: Sendable, CustomStringConvertible {
       body: #"{"price": 1, "reason": "r"}"#),
     ContractPath(
       method: "DELETE", path: "/v1/miners/MINER/price-override", reach: .operators),
+    ContractPath(method: "GET", path: "/v1/keys", reach: .operators),
+    ContractPath(
+      method: "POST", path: "/v1/keys", reach: .operators, body: #"{"kind": "miner"}"#),
+    ContractPath(method: "GET", path: "/v1/audit", reach: .operators),
   ]
 
   /// Those that the tests of conventions, with their usual answers, have no use for: pages, what is

@@ -25,6 +25,12 @@ struct ConnectionOptions: ParsableArguments {
       discussion: "Whoever is on this machine can see a secret that is given here."))
   var adminSecret: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Read the operator's secret from this file; - reads the standard input.",
+      valueName: "path"))
+  var adminSecretFile: String?
+
   @Option(name: .customLong("data"), help: "The folder of the running poolhub dev.")
   var dataDirectory = ".poolhub"
 
@@ -42,12 +48,23 @@ struct ConnectionOptions: ParsableArguments {
     let isOurs = dev.map { dev in found.allSatisfy { dev.gateways.contains($0) } } ?? false
     let environment = ProcessInfo.processInfo.environment
     let coordinator = coordinatorSecret ?? environment["POOLHUB_COORDINATOR_SECRET"]
-    let admin = adminSecret ?? environment["POOLHUB_ADMIN_SECRET"]
+    let admin = try adminSecret ?? secretFromFile() ?? environment["POOLHUB_ADMIN_SECRET"]
     return (found.isEmpty ? ["http://127.0.0.1:8203"] : found).map { url in
       HubClient(
         url: url, coordinatorSecret: coordinator ?? (isOurs ? dev?.coordinatorSecret : nil),
         adminSecret: admin ?? (isOurs ? dev?.adminSecret : nil), timeout: timeout)
     }
+  }
+
+  private func secretFromFile() throws -> String? {
+    guard let adminSecretFile else { return nil }
+    let path = adminSecretFile == "-" ? "/dev/stdin" : adminSecretFile
+    guard let bytes = try PrivateFile.read(path) else {
+      throw CommandError("there is no file \(path)")
+    }
+    let secret = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+    guard secret.count == 1 else { throw CommandError("\(path) doesn't hold one line") }
+    return String(secret[0])
   }
 
   func client() throws -> HubClient { try clients()[0] }

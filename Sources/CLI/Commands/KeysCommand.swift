@@ -2,9 +2,13 @@ import ArgumentParser
 import Fleet
 import Messaging
 
-struct KeysCommand: ParsableCommand {
+struct KeysCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Makes keys.", subcommands: [KeysCurveCommand.self])
+    commandName: "keys", abstract: "Issues, lists, rotates and revokes keys.",
+    subcommands: [
+      KeysIssueCommand.self, KeysListCommand.self, KeysRotateCommand.self, KeysRevokeCommand.self,
+      KeysCurveCommand.self,
+    ])
 }
 
 struct KeysCurveCommand: ParsableCommand {

@@ -9,7 +9,7 @@ struct Poolhub: AsyncParsableCommand {
     subcommands: [
       DevCommand.self, MigrateCommand.self, SeedCommand.self, SimulateCommand.self,
       MatchCommand.self, MinersCommand.self, StatusCommand.self, KeysCommand.self,
-      BenchCommand.self, ChaosCommand.self,
+      AuditCommand.self, BenchCommand.self, ChaosCommand.self,
     ])
 }
 

@@ -38,17 +38,7 @@ package struct MinerListRequest: Equatable, Sendable {
 
   /// - Parameter query: names and decoded values of the URL's query.
   package init(_ query: [(name: String, value: String)]) throws(Problem) {
-    var object = JSONObject()
-    for (name, value) in query where !value.isEmpty {
-      switch name {
-      case "limit", "min_trust":
-        let isNumber = (try? JSONValue.parse(Array(value.utf8)))?.double != nil
-        object.append(name, isNumber ? .number(value) : .string(value))
-      case "online":
-        object.append(name, ["true": .bool(true), "false": .bool(false)][value] ?? .string(value))
-      default: object.append(name, .string(value))
-      }
-    }
+    let object = JSONObject(query: query, numbers: ["limit", "min_trust"], flags: ["online"])
     self = try Body.read(object) { fields in
       var request = MinerListRequest()
       if let cursor = fields.find(["cursor"])?.value {
@@ -69,7 +59,7 @@ package struct MinerListRequest: Equatable, Sendable {
 
 extension FieldReader {
   /// An RFC 3339 time.
-  fileprivate mutating func time(_ name: String) -> Timestamp? {
+  mutating func time(_ name: String) -> Timestamp? {
     guard let text = text(name, bytes: 1...64) else { return nil }
     guard let time = Timestamp(rfc3339: text) else {
       fail(name, "format", "\(name) must be a time like 2030-01-31T12:00:00.000Z")

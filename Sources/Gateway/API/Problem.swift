@@ -9,6 +9,9 @@ package struct Problem: Error, Equatable, Sendable {
     case wrongKey = "wrong_key"
     case keyInUse = "key_in_use"
     case keyNotIssued = "key_not_issued"
+    case keyEnded = "key_ended"
+    case unknownKey = "unknown_key"
+    case tooManyKeys = "too_many_keys"
     case notFound = "not_found"
     case unknownMiner = "unknown_miner"
     case unknownService = "unknown_service"
@@ -61,10 +64,10 @@ package struct Problem: Error, Equatable, Sendable {
     switch code {
     case .notJSON, .badRequest, .unknownService: 400
     case .unauthorized: 401
-    case .forbidden, .wrongKey, .keyNotIssued: 403
-    case .notFound, .unknownMiner, .serviceNeverSet, .unknownJob: 404
+    case .forbidden, .wrongKey, .keyNotIssued, .keyEnded: 403
+    case .notFound, .unknownMiner, .unknownKey, .serviceNeverSet, .unknownJob: 404
     case .methodNotAllowed: 405
-    case .keyInUse: 409
+    case .keyInUse, .tooManyKeys: 409
     case .lengthRequired: 411
     case .preconditionFailed: 412
     case .tooLarge: 413

@@ -52,7 +52,7 @@ package struct RegisterRequest: Equatable, Sendable {
     let read = try Body.read(object) { fields in
       (
         fields.requiredMinerID("miner_id"),
-        fields.requiredText("api_key", bytes: Limits.apiKeyBytes),
+        fields.requiredAPIKey(),
         fields.profile()
       )
     }
@@ -66,6 +66,16 @@ package struct RegisterRequest: Equatable, Sendable {
 }
 
 extension FieldReader {
+  fileprivate mutating func requiredAPIKey() -> String? {
+    let key = requiredText("api_key", bytes: Limits.apiKeyBytes)
+    switch key.map(IssuedKey.look) {
+    case .mistyped: fail("api_key", "value", "api_key is mistyped: its checksum is wrong")
+    case .issued(.coordinator): fail("api_key", "value", "api_key is a coordinator's key")
+    case .issued(.miner), .foreign, nil: break
+    }
+    return key
+  }
+
   fileprivate mutating func profile() -> ProfilePatch {
     var patch = ProfilePatch()
     patch.addr = address("addr")

@@ -18,6 +18,8 @@ struct Gateway: Sendable {
   let offers: Offers
   let revocations: Revocations
   let miners: PostgresMinerStore
+  let keys: KeyDesk
+  let audit: PostgresAuditLog
   let services: PostgresServiceStore
   let catalogue: ServiceCatalogue
   let history: MatchHistory

@@ -65,7 +65,8 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          gateway.history, sweeper, archiver, follower, gateway.scorers, gateway.health,
+          gateway.history, sweeper, archiver, follower, gateway.keys, gateway.scorers,
+          gateway.health,
           gateway.watch, ServedWhenReady(scorers: gateway.scorers, server: server(gateway)),
           gateway.announcer,
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
@@ -107,15 +108,22 @@ struct GatewayProcess {
       pool: pool, writer: writer, scorers: scorers, announcer: announcer, settings: settings,
       logger: logger)
     let overview = PostgresOverview(pool: pool)
+    let coordinators = CoordinatorTable(
+      configured: SecretTable(settings.coordinators.map { ($0.name, $0.secret) }))
     return Gateway(
       settings: settings, logger: logger,
       callers: Callers(
-        coordinators: SecretTable(settings.coordinators.map { ($0.name, $0.secret) }),
+        coordinators: coordinators,
         administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
         revocations: revocations, apiKeys: apiKeys),
       tokens: tokens, offers: offers, revocations: revocations,
       miners: PostgresMinerStore(pool: pool),
-      services: PostgresServiceStore(pool: pool), catalogue: catalogue, history: history,
+      keys: KeyDesk(
+        store: PostgresKeyStore(pool: pool), coordinators: coordinators, revocations: revocations,
+        connections: connections, apiKeys: apiKeys, sessionSeconds: settings.sessionSeconds,
+        logger: logger),
+      audit: PostgresAuditLog(pool: pool), services: PostgresServiceStore(pool: pool),
+      catalogue: catalogue, history: history,
       liveStatus: liveStatus, lastKnown: lastKnown,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
@@ -136,6 +144,8 @@ struct GatewayProcess {
     HistoryRoutes(gateway: gateway).add(to: &routes)
     ServiceRoutes(gateway: gateway).add(to: &routes)
     OperatorRoutes(gateway: gateway).add(to: &routes)
+    KeyRoutes(gateway: gateway).add(to: &routes)
+    AuditRoutes(gateway: gateway).add(to: &routes)
     OperationsRoutes(gateway: gateway).add(to: &routes)
     PoolRoutes(gateway: gateway).add(to: &routes)
     PageRoutes().add(to: &routes)

@@ -18,14 +18,14 @@ struct Callers: Sendable {
     case nobody
   }
 
-  private let coordinators: SecretTable
+  private let coordinators: CoordinatorTable
   private let administrator: SecretTable
   private let tokens: SessionTokens
   private let revocations: Revocations
   private let apiKeys: APIKeyCache
 
   init(
-    coordinators: SecretTable, administrator: SecretTable, tokens: SessionTokens,
+    coordinators: CoordinatorTable, administrator: SecretTable, tokens: SessionTokens,
     revocations: Revocations, apiKeys: APIKeyCache
   ) {
     self.coordinators = coordinators
@@ -48,8 +48,10 @@ struct Callers: Sendable {
     switch identify(authorization.flatMap(Self.bearer)) {
     case .coordinator(let name): return name
     case .administrator, .miner: throw Problem(.forbidden, "only coordinators may do this")
-    case .revokedMiner, .expiredMiner, .unknown, .nobody:
-      throw Problem(.unauthorized, "a coordinator's secret is needed")
+    case .unknown(let token):
+      try Self.refuseMistyped(token)
+      throw Self.needsCoordinator
+    case .revokedMiner, .expiredMiner, .nobody: throw Self.needsCoordinator
     }
   }
 
@@ -85,10 +87,21 @@ struct Callers: Sendable {
     case .expiredMiner: throw Problem(.unauthorized, "this session token has expired")
     case .nobody: throw Problem(.unauthorized, "a session token or an API key is needed")
     case .unknown(let token):
+      try Self.refuseMistyped(token)
       guard Limits.apiKeyBytes.contains(token.utf8.count),
         let id = try await apiKeys.minerID(forKey: token)
       else { throw Problem(.unauthorized, "neither a session token nor an API key of ours") }
       return Session(minerID: id, issuedAt: .now, expiresAt: .now)
+    }
+  }
+
+  private static let needsCoordinator = Problem(
+    .unauthorized, "a coordinator's secret is needed")
+
+  /// What looks like a key of ours and isn't quite one needs no look-up.
+  private static func refuseMistyped(_ token: String) throws(Problem) {
+    if IssuedKey.look(of: token) == .mistyped {
+      throw Problem(.unauthorized, "this key is mistyped: its checksum is wrong")
     }
   }
 

@@ -12,6 +12,11 @@ package final class Revocations: Sendable {
     notBefore.withLock { $0[id] = max($0[id] ?? moment, moment) }
   }
 
+  /// Whether everything up to that moment is void already.
+  package func covers(_ id: MinerID, upTo moment: Timestamp) -> Bool {
+    notBefore.withLock { table in table[id].map { moment <= $0 } ?? false }
+  }
+
   package func isRevoked(_ session: Session) -> Bool {
     notBefore.withLock { table in table[session.minerID].map { session.issuedAt <= $0 } ?? false }
   }

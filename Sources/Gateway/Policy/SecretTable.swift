@@ -8,6 +8,19 @@ package struct SecretTable: Sendable {
     entries = secrets.map { (Self.digest($0.secret), $0.name) }
   }
 
+  /// - Parameter digests: SHA-256 of each secret.
+  package init(digests: [(name: String, digest: [UInt8])]) {
+    entries = digests.filter { $0.digest.count == SHA256.byteCount }.map { ($0.digest, $0.name) }
+  }
+
+  /// How many secrets of that name there are.
+  package func count(of name: String) -> Int { entries.count { $0.name == name } }
+
+  /// These and those.
+  package func joined(with other: SecretTable) -> SecretTable {
+    SecretTable(digests: (entries + other.entries).map { ($0.name, $0.digest) })
+  }
+
   /// Whose secret it is; nil when nobody's.
   package func name(presenting secret: String) -> String? {
     Self.hash(secret).withUnsafeBytes { presented in

@@ -27,6 +27,8 @@ struct MinerRoutes {
   @Sendable private func register(_ request: Request, _: GatewayContext) async throws -> Response {
     let body = try RegisterRequest(await request.jsonObject())
     let now = Timestamp.now
+    // Before the key is looked at: a revocation of it that comes in between voids the token.
+    let token = token(for: body.minerID, at: now)
     let registration = try await store(body, at: now)
     let pacing = gateway.health.pacing
     let alive = StatusPatch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)
@@ -37,7 +39,7 @@ struct MinerRoutes {
     gateway.metrics.registered(created: registration.created)
     return .json(
       MinerAnswer.registered(
-        id: body.minerID, created: registration.created, token: token(for: body.minerID, at: now),
+        id: body.minerID, created: registration.created, token: token,
         sessionSeconds: gateway.settings.sessionSeconds, leaseSeconds: pacing.leaseSeconds,
         nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))))
   }
@@ -45,7 +47,7 @@ struct MinerRoutes {
   private func store(_ body: RegisterRequest, at now: Timestamp) async throws -> Registration {
     let hash = SecretTable.digest(body.apiKey)
     if gateway.settings.registration == .keyed,
-      try await gateway.miners.minerID(forKeyHash: hash) == nil
+      try await !gateway.keys.store.isLive(hash)
     {
       throw Problem(.keyNotIssued, "this hub only takes API keys that its operator issued")
     }
@@ -57,6 +59,8 @@ struct MinerRoutes {
       throw Problem(.wrongKey, "this miner_id belongs to another API key")
     } catch RegistrationError.keyInUse {
       throw Problem(.keyInUse, "this API key belongs to another miner")
+    } catch RegistrationError.keyEnded {
+      throw Problem(.keyEnded, "this API key was revoked or has ended")
     }
   }
 
@@ -110,12 +114,14 @@ struct MinerRoutes {
   private func alive(_ id: MinerID, _ report: StatusReport) async throws -> Response {
     let now = Timestamp.now
     let pacing = gateway.health.pacing
+    // Before the wait: a revocation that comes meanwhile voids it.
+    let token = token(for: id, at: now)
     gateway.acknowledged.note(
       await gateway.writer.noteAndWait(
         id, report.patch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)))
     return .json(
       MinerAnswer.alive(
-        id: id, token: token(for: id, at: now), sessionSeconds: gateway.settings.sessionSeconds,
+        id: id, token: token, sessionSeconds: gateway.settings.sessionSeconds,
         leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))
       ))
   }

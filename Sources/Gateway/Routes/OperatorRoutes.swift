@@ -63,9 +63,13 @@ struct OperatorRoutes {
   ) async throws -> Response {
     try gateway.callers.administrator(request)
     let id = try Self.minerID(context)
-    let body = try PriceOverrideRequest(await request.jsonObject(), at: .now)
-    try await setPriceOverride(body.priceOverride, of: id)
-    return .json(MinerAnswer.priceOverride(id: id, body.priceOverride))
+    return try await gateway.audited(.setPriceOverride, id.text, context) { entry in
+      let body = try PriceOverrideRequest(await request.jsonObject(), at: .now)
+      var entry = entry
+      entry.detail = "\(body.priceOverride.price): \(body.priceOverride.reason)"
+      try await setPriceOverride(body.priceOverride, of: id, entry)
+      return .json(MinerAnswer.priceOverride(id: id, body.priceOverride))
+    }
   }
 
   @Sendable private func deletePriceOverride(
@@ -73,13 +77,17 @@ struct OperatorRoutes {
   ) async throws -> Response {
     try gateway.callers.administrator(request)
     let id = try Self.minerID(context)
-    try await setPriceOverride(nil, of: id)
-    return .json(MinerAnswer.priceOverride(id: id, nil))
+    return try await gateway.audited(.removePriceOverride, id.text, context) { entry in
+      try await setPriceOverride(nil, of: id, entry)
+      return .json(MinerAnswer.priceOverride(id: id, nil))
+    }
   }
 
-  private func setPriceOverride(_ override: PriceOverride?, of id: MinerID) async throws {
+  private func setPriceOverride(
+    _ override: PriceOverride?, of id: MinerID, _ entry: AuditEntry
+  ) async throws {
     let updated = try await gateway.miners.setPriceOverride(
-      id, override, now: .now, encode: { ChangeCodec.encode([.record($0)]) })
+      id, override, now: .now, audit: entry, encode: { ChangeCodec.encode([.record($0)]) })
     guard let updated else { throw Problem(.unknownMiner, "this miner is not registered") }
     gateway.acknowledged.note(
       await gateway.writer.append([.record(updated.record)], outboxIDs: [updated.outboxID]))

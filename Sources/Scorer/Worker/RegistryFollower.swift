@@ -82,8 +82,8 @@ final class RegistryFollower: Service {
     }
   }
 
-  /// Profiles and trust from PostgreSQL, then what is live from Redis. All of it goes in as changes: what
-  /// the index knows better, by version or time, stays.
+  /// Profiles and trust from PostgreSQL, a page at a time, with what is live from Redis. All of it goes
+  /// in as changes: what the index knows better, by version or time, stays.
   ///
   /// - Returns: up to where the stream shows in what was loaded. An empty entry, appended first, marks it:
   ///   what stands before it was in the stores before. It also is later than anything acknowledged, should
@@ -93,13 +93,17 @@ final class RegistryFollower: Service {
       throw StreamAway()
     }
     try await miners.streamAll { page in
-      try await self.post(
-        page.flatMap { [.record($0.record), .trust($0.record.id, $0.trust)] })
-    }
-    try await liveStatus.scanAll { patches in
-      try await self.post(patches.map { .status($0.0, $0.1) })
+      // With each record what is live of its miner: none of those has to wait aside as a dormant one.
+      let statuses = try await self.liveStatus.statuses(of: page.map(\.record.id))
+      try await self.post(page.flatMap { Self.changes(of: $0, statuses[$0.record.id]) })
     }
     return start
+  }
+
+  private static func changes(of miner: StoredMiner, _ status: StatusPatch?) -> [Change] {
+    let id = miner.record.id
+    return [.record(miner.record), .trust(id, miner.trust)]
+      + (status.map { [.status(id, $0)] } ?? [])
   }
 
   private func post(_ changes: [Change]) async throws {

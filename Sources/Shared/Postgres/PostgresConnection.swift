@@ -94,11 +94,18 @@ package struct PostgresConnection: ~Copyable {
     return value
   }
 
+  /// Whoever stands still as long within a transaction loses it, so that it can't keep others from the
+  /// rows that it has locked.
+  ///
   /// - Parameter timeout: for each statement from now on; nil: none.
   package mutating func setStatementTimeout(_ timeout: Duration?) throws(PostgresError) {
     let milliseconds = timeout.map { max(1, Int($0 / .milliseconds(1))) } ?? 0
     statementTimeout = timeout
-    try executeScript("SET statement_timeout = \(milliseconds)")
+    try executeScript(
+      """
+      SET statement_timeout = \(milliseconds);
+      SET idle_in_transaction_session_timeout = \(milliseconds)
+      """)
   }
 
   /// Forgets what the last job did, and finds out without a round trip whether the server hung up

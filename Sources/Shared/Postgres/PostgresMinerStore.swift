@@ -15,6 +15,8 @@ package enum RegistrationError: Error, Equatable {
   case wrongKey
   /// The key is another id's.
   case keyInUse
+  /// The key was revoked, or has ended, before anybody used it.
+  case keyEnded
 }
 
 /// A change of a miner's record that is committed and on its way to the change stream.
@@ -70,7 +72,8 @@ package struct PostgresMinerStore: Sendable {
           // Waits for whoever is registering the same id just now; then it is known.
           guard try Self.insert(record, now: now, on: &connection) else { continue }
           guard try Self.claim(keyHash, for: id, now: now, on: &connection) else {
-            throw RegistrationError.keyInUse
+            let isUnused = try PostgresKeyStore.isUnused(keyHash, on: &connection)
+            throw isUnused ? RegistrationError.keyEnded : .keyInUse
           }
           let outboxID = try PostgresOutbox.insert(encode(record), on: &connection)
           return Registration(record: record, created: true, trust: .none, outboxID: outboxID)
@@ -97,11 +100,13 @@ package struct PostgresMinerStore: Sendable {
   /// Puts an operator's price in force, or with nil takes it back.
   /// - Returns: nil when the miner is unknown.
   package func setPriceOverride(
-    _ id: MinerID, _ priceOverride: PriceOverride?, now: Timestamp, encode: @escaping Encode
+    _ id: MinerID, _ priceOverride: PriceOverride?, now: Timestamp, audit: AuditEntry? = nil,
+    encode: @escaping Encode
   ) async throws -> StoredChange? {
     try await pool.run { connection in
       try connection.inTransaction { connection in
         guard let known = try Self.lock(id, on: &connection) else { return nil }
+        if let audit { try PostgresAuditLog.insert(audit, on: &connection) }
         try connection.execute(
           "DELETE FROM poolhub.price_overrides WHERE miner_id = $1", [.text(id.text)])
         if let priceOverride {
@@ -149,7 +154,7 @@ package struct PostgresMinerStore: Sendable {
     try connection.execute(
       """
       SELECT FROM poolhub.api_keys
-      WHERE key_hash = $1 AND miner_id = $2 AND revoked_at IS NULL
+      WHERE key_hash = $1 AND miner_id = $2 AND \(PostgresKeyStore.live)
       """, [.bytes(keyHash), .text(id.text)]
     ).rowCount == 1
   }
@@ -169,15 +174,18 @@ package struct PostgresMinerStore: Sendable {
     ).affectedCount == 1
   }
 
-  /// - Returns: false when the key is taken.
+  /// A key that was issued and not used yet binds to the id, too.
+  /// - Returns: false when the key is taken, or has ended.
   private static func claim(
     _ keyHash: [UInt8], for id: MinerID, now: Timestamp,
     on connection: inout PostgresConnection
   ) throws(PostgresError) -> Bool {
     try connection.execute(
       """
-      INSERT INTO poolhub.api_keys (key_hash, miner_id, created_at) VALUES ($1, $2, $3)
-      ON CONFLICT DO NOTHING
+      INSERT INTO poolhub.api_keys AS k (key_hash, miner_id, created_at) VALUES ($1, $2, $3)
+      ON CONFLICT (key_hash) DO UPDATE SET miner_id = $2
+      WHERE k.miner_id IS NULL AND k.coordinator IS NULL AND k.revoked_at IS NULL
+        AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
       """, [.bytes(keyHash), .text(id.text), .timestamp(now)]
     ).affectedCount == 1
   }
@@ -204,14 +212,24 @@ package struct PostgresMinerStore: Sendable {
 // MARK: Reading
 
 extension PostgresMinerStore {
-  /// Whose key this is; nil for one that is unknown or revoked.
-  package func minerID(forKeyHash keyHash: [UInt8]) async throws -> MinerID? {
+  /// Whose key this is, and until when; nil for one that is unknown, not used yet, or ended.
+  package func holder(
+    ofKeyHash keyHash: [UInt8]
+  ) async throws -> (minerID: MinerID, expiresAt: Timestamp?)? {
     try await pool.run { connection in
-      try connection.execute(
-        "SELECT miner_id FROM poolhub.api_keys WHERE key_hash = $1 AND revoked_at IS NULL",
-        [.bytes(keyHash)]
-      ).first.flatMap { MinerID(try $0.text(0)) }
+      let row = try connection.execute(
+        """
+        SELECT miner_id, expires_at FROM poolhub.api_keys
+        WHERE key_hash = $1 AND miner_id IS NOT NULL AND \(PostgresKeyStore.live)
+        """, [.bytes(keyHash)]
+      ).first
+      guard let row, let id = MinerID(try row.text(0)) else { return nil }
+      return (id, try row.optionalTimestamp(1))
     }
+  }
+
+  package func minerID(forKeyHash keyHash: [UInt8]) async throws -> MinerID? {
+    try await holder(ofKeyHash: keyHash)?.minerID
   }
 
   /// - Returns: nil when the miner is unknown. An expired override is given with its expiry.
