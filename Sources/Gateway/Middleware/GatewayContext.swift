@@ -1,3 +1,4 @@
+import Admission
 import Hummingbird
 import Logging
 import NIOCore
@@ -8,7 +9,12 @@ struct GatewayContext: RequestContext {
   /// Answered as `X-Request-ID`.
   var requestID = ""
 
+  let channel: any Channel
+  /// Where the request comes from; the envelope finds it out.
+  var client = IPAddress(high: 0, low: 0)
+
   init(source: ApplicationRequestContextSource) {
+    channel = source.channel
     coreContext = CoreRequestContextStorage(source: source)
   }
 

@@ -55,7 +55,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    connection = route?.connection(on: context.eventLoop)
+    connection = route?.connection(of: context.channel)
     life.begin(context: context)
   }
 
