@@ -41,6 +41,10 @@ let nioHTTPTypesHTTP1 = Target.Dependency.product(
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+
 let package = Package(
   name: "poolhub",
   products: [
@@ -57,6 +61,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -71,6 +76,7 @@ let package = Package(
 
     // Shared: what every process speaks.
     library("Domain", path: "Sources/Shared/Domain"),
+    library("Admission", path: "Sources/Shared/Admission"),
     library("JSON", path: "Sources/Shared/JSON"),
     library("Threads", path: "Sources/Shared/Threads", ["CLinux"]),
     library("Wire", path: "Sources/Shared/Wire", ["Domain"]),
@@ -84,7 +90,7 @@ let package = Package(
       ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
     library(
       "Settings", path: "Sources/Shared/Settings",
-      ["CLinux", "Domain", "Telemetry", configuration, log]),
+      ["Admission", "CLinux", "Domain", "Telemetry", configuration, log]),
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
@@ -119,18 +125,24 @@ let package = Package(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
       ["Domain", "Messaging", "Threads", "Wire", lifecycle, log, metrics, "Telemetry"]),
     library(
+      "GatewayTransport", path: "Sources/Gateway/Transport",
+      ["Admission", nioCore, nioSSL, nioTLS]),
+    library(
       "OnePort", path: "Sources/Gateway/OnePort",
       [hummingbirdCore, nioCore, nioHTTP1, nioHTTPTypesHTTP1, nioWebSocket, log]),
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
-        "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory",
-        "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "OnePort", "Postgres", "Redis",
+        "Admission", "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory",
+        "GatewayPolicy", "GatewayServices", "GatewayTransport", "JSON", "Messaging", "OnePort",
+        "Postgres", "Redis",
         "Settings", "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle,
-        log, metrics, nioCore, nioHTTP1, nioPosix, nioWebSocket,
+        log, metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket, unixSignals,
       ],
       path: "Sources/Gateway",
-      exclude: ["API", "History", "Policy", "Services", "ScorerClient", "OnePort", "Pages"],
+      exclude: [
+        "API", "History", "Policy", "Services", "ScorerClient", "OnePort", "Pages", "Transport",
+      ],
       swiftSettings: strict),
 
     // CLI: the operator's and developer's tool.
@@ -169,6 +181,7 @@ let package = Package(
       ["Domain", "GatewayAPI", "GatewayPolicy", "JSON", "Wire"]),
     tests("FuzzTests", ["FuzzTargets"]),
     tests("DomainTests", ["Domain", "TestRandom"]),
+    tests("AdmissionTests", ["Admission", "TestRandom"]),
     tests("JSONTests", ["JSON", "TestRandom"]),
     tests("WireTests", ["Domain", "TestRandom", "Wire"], resources: [.copy("Golden")]),
     tests("MessagingTests", ["Domain", "Messaging", "Threads", "Wire"]),
@@ -180,7 +193,7 @@ let package = Package(
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
-    tests("SettingsTests", ["CLinux", "Settings"]),
+    tests("SettingsTests", ["Admission", "CLinux", "Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
     tests("AttackLabTests", ["Domain", "Index", "TestRandom", "Trust"]),
@@ -204,7 +217,8 @@ let package = Package(
     tests(
       "IntegrationTests",
       [
-        "Domain", "Fleet", "GatewayPolicy", "JSON", "Messaging", "Postgres", "Redis", "Simulation",
+        "Domain", "Fleet", "GatewayPolicy", "JSON", "Messaging", "Postgres", "Redis", "Settings",
+        "Simulation",
         "TestRandom", "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
       ]),
 

@@ -4,6 +4,7 @@ import Glibc
 import JSON
 import Postgres
 import Redis
+import Settings
 import Simulation
 import Synchronization
 import TestSupport
@@ -71,7 +72,7 @@ final class OwnFleet: Sendable {
       "POOLHUB_COORDINATOR_SECRETS": "tests:\(Self.coordinatorSecret)",
       "POOLHUB_ADMIN_SECRET": Self.adminSecret,
       "POOLHUB_SESSION_SIGNING_KEYS": "k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
-    ]
+    ].merging(LimitSettings.keys.map { ($0, "none") }) { $1 }
   }
 
   /// Where the gateway of this number meets its scorers, if nothing else is said.

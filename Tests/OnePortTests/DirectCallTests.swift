@@ -226,8 +226,8 @@ private final class TestRoute: DirectRoute {
     for answer in answers { answer() }
   }
 
-  func connection(on eventLoop: any EventLoop) -> any DirectConnection {
-    Connection(route: self, eventLoop: eventLoop)
+  func connection(of channel: any Channel) -> any DirectConnection {
+    Connection(route: self, eventLoop: channel.eventLoop)
   }
 
   private final class Connection: DirectConnection {

@@ -1,3 +1,5 @@
+import Settings
+
 /// What each process of a development fleet is started with. Decides only; starts nothing.
 package struct ServicePlan: Equatable, Sendable {
   package struct Service: Equatable, Sendable {
@@ -58,9 +60,13 @@ package struct ServicePlan: Equatable, Sendable {
           "POOLHUB_PORT": String(ports[index]),
           "POOLHUB_GATEWAY_ID": "gateway-\(index + 1)",
           "POOLHUB_SCORER_BIND": scorerEndpoints[index],
-        ])
+        ].merging(Self.noLimits) { own, _ in own })
     }
   }
+
+  /// Load that one machine makes by itself is no attack.
+  private static let noLimits = Dictionary(
+    uniqueKeysWithValues: LimitSettings.keys.map { ($0, "none") })
 
   package var scorers: [Service] {
     (1...max(1, options.scorers)).prefix(options.scorers).map { number in

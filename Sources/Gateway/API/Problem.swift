@@ -27,6 +27,7 @@ package struct Problem: Error, Equatable, Sendable {
     case upgradeRequired = "upgrade_required"
     case headersTooLarge = "headers_too_large"
     case badRequest = "bad_request"
+    case rateLimited = "rate_limited"
     case overloaded
     case noScorer = "no_scorer"
     case deadlinePassed = "deadline_passed"
@@ -42,6 +43,10 @@ package struct Problem: Error, Equatable, Sendable {
   package var retryAfterSeconds: Int?
   /// For 405: the methods that the path takes.
   package var allow: [String]
+  /// For 429: `RateLimit` and `RateLimit-Policy`.
+  package var rateLimit: RateLimitFields?
+  /// For 401: a secret or key was presented, and it isn't any.
+  package var isGuess = false
 
   package init(
     _ code: Code, _ detail: String, errors: [FieldError] = [], retryAfterSeconds: Int? = nil,
@@ -74,6 +79,7 @@ package struct Problem: Error, Equatable, Sendable {
     case .unsupportedMediaType: 415
     case .invalidFields, .idempotencyKeyReused: 422
     case .upgradeRequired: 426
+    case .rateLimited: 429
     case .headersTooLarge: 431
     case .overloaded, .noScorer, .deadlinePassed, .storeUnavailable: 503
     case .internalError: 500
@@ -94,6 +100,7 @@ package struct Problem: Error, Equatable, Sendable {
     case 415: "Unsupported Media Type"
     case 422: "Unprocessable Content"
     case 426: "Upgrade Required"
+    case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 503: "Service Unavailable"
     default: "Internal Server Error"
@@ -104,6 +111,10 @@ package struct Problem: Error, Equatable, Sendable {
   package var headers: [(name: String, value: String)] {
     var headers = [(name: "Content-Type", value: Self.contentType)]
     if let retryAfterSeconds { headers.append(("Retry-After", String(retryAfterSeconds))) }
+    if let rateLimit {
+      headers.append((RateLimitFields.name, rateLimit.state))
+      headers.append((RateLimitFields.policyName, rateLimit.policy))
+    }
     if !allow.isEmpty { headers.append(("Allow", allow.joined(separator: ", "))) }
     if status == 401 { headers.append(("WWW-Authenticate", "Bearer realm=\"poolhub\"")) }
     if status == 426 {
@@ -140,5 +151,21 @@ package struct Problem: Error, Equatable, Sendable {
         }
       }
     }
+  }
+}
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers: what a limit is, and what is left of it.
+package struct RateLimitFields: Equatable, Sendable {
+  package static let name = "RateLimit"
+  package static let policyName = "RateLimit-Policy"
+
+  /// `"match";r=9;t=1`: nine more now, all of the burst in a second.
+  package var state: String
+  /// `"match";q=10;w=1`: ten in a second.
+  package var policy: String
+
+  package init(state: String, policy: String) {
+    self.state = state
+    self.policy = policy
   }
 }

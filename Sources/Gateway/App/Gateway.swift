@@ -8,12 +8,17 @@ import Postgres
 import Redis
 import ScorerClient
 import Settings
+import Telemetry
 
 /// What the routes work with. One a process; everything in it may be used from anywhere.
 struct Gateway: Sendable {
   let settings: GatewaySettings
   let logger: Logger
   let callers: Callers
+  let addresses: ClientAddresses
+  let registry: PrometheusRegistry
+  let limits: RateLimits
+  let limitStore: RedisRateLimitStore
   let tokens: SessionTokens
   let offers: Offers
   let revocations: Revocations

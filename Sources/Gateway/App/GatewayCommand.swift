@@ -1,6 +1,7 @@
 import ArgumentParser
 import Domain
 import GatewayServices
+import GatewayTransport
 import Logging
 import Messaging
 import Postgres
@@ -20,11 +21,14 @@ struct GatewayCommand: AsyncParsableCommand {
   var checkConfig = false
 
   func run() async throws {
-    let (settings, catalogue, curve) = try await loadSettings(named: "poolhub-gateway") { reader in
+    let (settings, catalogue, curve, identity) = try await loadSettings(named: "poolhub-gateway") {
+      reader in
       let settings = try GatewaySettings(reader)
       try settings.common.checkAddresses(
         database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
-      return (settings, try ServiceCatalogue(settings), try Curve.gateway(settings))
+      let catalogue = try ServiceCatalogue(settings)
+      let identity = try settings.tls.map { tls throws(SettingsError) in try TLSIdentity(tls) }
+      return (settings, catalogue, try Curve.gateway(settings), identity)
     }
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
@@ -34,7 +38,7 @@ struct GatewayCommand: AsyncParsableCommand {
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
     do {
       try await GatewayProcess(
-        settings: settings, catalogue: catalogue, curve: curve, logger: logger
+        settings: settings, catalogue: catalogue, curve: curve, identity: identity, logger: logger
       ).run()
     } catch {
       throw StartFailure(error, settings: settings) ?? error

@@ -3,6 +3,7 @@ import Domain
 import GatewayHistory
 import GatewayPolicy
 import GatewayServices
+import GatewayTransport
 import Hummingbird
 import Logging
 import Messaging
@@ -26,14 +27,17 @@ struct GatewayProcess {
   private let settings: GatewaySettings
   private let catalogue: ServiceCatalogue
   private let curve: Curve?
+  private let identity: TLSIdentity?
   private let logger: Logger
 
   init(
-    settings: GatewaySettings, catalogue: ServiceCatalogue, curve: Curve?, logger: Logger
+    settings: GatewaySettings, catalogue: ServiceCatalogue, curve: Curve?,
+    identity: TLSIdentity?, logger: Logger
   ) {
     self.settings = settings
     self.catalogue = catalogue
     self.curve = curve
+    self.identity = identity
     self.logger = logger
   }
 
@@ -65,11 +69,12 @@ struct GatewayProcess {
       configuration: ServiceGroupConfiguration(
         services: [
           gateway.writer, OutboxSweeper(outbox: outbox, writer: gateway.writer, logger: logger),
-          gateway.history, sweeper, archiver, follower, gateway.keys, gateway.scorers,
+          settler(gateway), gateway.history, sweeper, archiver, follower, gateway.keys,
+          gateway.scorers,
           gateway.health,
           gateway.watch, ServedWhenReady(scorers: gateway.scorers, server: server(gateway)),
           gateway.announcer,
-        ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        ] + tlsReloader(gateway), gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
 
@@ -96,6 +101,7 @@ struct GatewayProcess {
     MetricsSystem.bootstrap(registry)
     ProcessMetrics.install(in: registry, process: "poolhub-gateway", version: Version.current)
     let metrics = GatewayMetrics(registry: registry)
+    let peers = PeerTable()
     let history = MatchHistory(
       store: PostgresMatchStore(pool: pool), options: keeping, now: { .now }, logger: logger)
     metrics.observe(
@@ -116,6 +122,9 @@ struct GatewayProcess {
         coordinators: coordinators,
         administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
         revocations: revocations, apiKeys: apiKeys),
+      addresses: ClientAddresses(settings.access, peers: peers, registry: registry),
+      registry: registry, limits: RateLimits(settings.limits, registry: registry),
+      limitStore: RedisRateLimitStore(client: redis, keys: keys),
       tokens: tokens, offers: offers, revocations: revocations,
       miners: PostgresMinerStore(pool: pool),
       keys: KeyDesk(
@@ -137,6 +146,17 @@ struct GatewayProcess {
         logger: logger))
   }
 
+  private func tlsReloader(_ gateway: Gateway) -> [any Service] {
+    guard let identity else { return [] }
+    return [TLSReloader(identity: identity, registry: gateway.registry, logger: logger)]
+  }
+
+  private func settler(_ gateway: Gateway) -> RateLimitSettler {
+    RateLimitSettler(
+      limits: gateway.limits, store: gateway.limitStore, announcer: gateway.announcer,
+      logger: logger)
+  }
+
   private func server(_ gateway: Gateway) -> some Service {
     var routes = RouteList()
     MinerRoutes(gateway: gateway).add(to: &routes)
@@ -151,14 +171,20 @@ struct GatewayProcess {
     PageRoutes().add(to: &routes)
     let router = Router(context: GatewayContext.self)
     let envelope = RequestEnvelope(
-      paths: routes.paths, metrics: gateway.metrics, logger: logger)
+      paths: routes.paths, metrics: gateway.metrics, addresses: gateway.addresses,
+      signIns: SignIns(limits: gateway.limits), logger: logger)
     router.add(middleware: envelope)
-    routes.register(on: router)
+    routes.register(on: router, addresses: gateway.addresses)
     let logger = logger
     let loops = MultiThreadedEventLoopGroup.singleton
     return Application(
       responder: router.buildResponder(),
-      server: HeartbeatUpgrade(desk: HeartbeatDesk(gateway: gateway, loops: loops)).server(
+      server: HeartbeatUpgrade(
+        desk: HeartbeatDesk(gateway: gateway, loops: loops),
+        opening: ConnectionOpening(
+          settings: settings.access, identity: identity, peers: gateway.addresses.peers,
+          registry: gateway.registry)
+      ).server(
         directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops)),
       configuration: ApplicationConfiguration(
         address: .hostname(settings.bindAddress, port: settings.port)),

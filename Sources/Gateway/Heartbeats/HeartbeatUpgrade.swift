@@ -14,6 +14,7 @@ struct HeartbeatUpgrade: Sendable {
   private static let retryAfterSeconds = 10
 
   let desk: HeartbeatDesk
+  let opening: ConnectionOpening
 
   private var gateway: Gateway { desk.gateway }
 
@@ -27,6 +28,7 @@ struct HeartbeatUpgrade: Sendable {
       return answer
     }
     configuration.directRoute = route
+    configuration.prepare = opening.prepare
     configuration.onOpeningLimit = { [metrics = gateway.metrics] in
       metrics.limitHit("handshakes")
     }
@@ -45,10 +47,10 @@ struct HeartbeatUpgrade: Sendable {
         guard Self.isHeartbeatPath(head.uri) else {
           return channel.eventLoop.makeSucceededFuture(.notMine)
         }
-        if let decision = decideAtOnce(head) {
+        if let decision = gateway.addresses.certified(channel, { decideAtOnce(head) }) {
           return channel.eventLoop.makeSucceededFuture(decision)
         }
-        return channel.eventLoop.makeFutureWithTask { await self.decide(head) }
+        return channel.eventLoop.makeFutureWithTask { await self.decide(head, on: channel) }
       },
       onUpgrade: { channel, _, session in
         channel.eventLoop.makeCompletedFuture {
@@ -90,16 +92,32 @@ struct HeartbeatUpgrade: Sendable {
     return .refuse(ReadyResponse(problem, requestID: requestID))
   }
 
-  private func decide(_ head: HTTPRequestHead) async -> UpgradeDecision<Session> {
+  private func decide(
+    _ head: HTTPRequestHead, on channel: any Channel
+  ) async -> UpgradeDecision<Session> {
     let requestID = Self.requestID(head)
     do {
-      let session = try await gateway.callers.miner(presenting: Self.token(of: head))
+      let attempt = SignIns.Attempt(
+        client: gateway.addresses.client(of: channel, head.headers), token: Self.token(of: head),
+        hasKey: false, isRead: true)
+      let session = try await gateway.addresses.certified(channel) { try await signIn(attempt) }
       return accept(session, requestID: requestID)
     } catch {
       let problem =
         error as? Problem ?? StoreProblem.of(error)
         ?? Problem(.internalError, "something went wrong here; it has been logged")
       return .refuse(ReadyResponse(problem, requestID: requestID))
+    }
+  }
+
+  private func signIn(_ attempt: SignIns.Attempt) async throws -> Session {
+    let signIns = SignIns(limits: gateway.limits)
+    try signIns.check(attempt)
+    do {
+      return try await gateway.callers.miner(presenting: attempt.token)
+    } catch let problem as Problem {
+      try signIns.note(problem, attempt)
+      throw problem
     }
   }
 

@@ -12,6 +12,15 @@ extension Response {
       body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
   }
 
+  /// Says what is left of a limit, where there is one.
+  func telling(_ left: RateLimitFields?) -> Response {
+    guard let left else { return self }
+    var response = self
+    response.headers[.rateLimit] = left.state
+    response.headers[.rateLimitPolicy] = left.policy
+    return response
+  }
+
   init(_ problem: Problem, requestID: String) {
     var headers = HTTPFields()
     for (name, value) in problem.headers {
@@ -36,5 +45,7 @@ extension ReadyResponse {
 extension HTTPField.Name {
   static let requestID = HTTPField.Name("X-Request-ID")!
   static let poolHubKey = HTTPField.Name("X-PoolHub-Key")!
+  static let rateLimit = HTTPField.Name(RateLimitFields.name)!
+  static let rateLimitPolicy = HTTPField.Name(RateLimitFields.policyName)!
   static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
 }

@@ -44,9 +44,14 @@ struct Callers: Sendable {
 
   /// The same by the two header fields alone.
   func coordinator(key: String?, authorization: String?) throws(Problem) -> String {
-    if let key, let name = coordinators.name(presenting: key) { return name }
+    if let key, let name = coordinators.name(presenting: key) {
+      try CertifiedNames.check(coordinator: name)
+      return name
+    }
     switch identify(authorization.flatMap(Self.bearer)) {
-    case .coordinator(let name): return name
+    case .coordinator(let name):
+      try CertifiedNames.check(coordinator: name)
+      return name
     case .administrator, .miner: throw Problem(.forbidden, "only coordinators may do this")
     case .unknown(let token):
       try Self.refuseMistyped(token)
@@ -58,7 +63,7 @@ struct Callers: Sendable {
   /// - Throws: `Problem` 401 for nobody, 403 for another kind of caller.
   func administrator(_ request: Request) throws(Problem) {
     switch identify(Self.bearer(request.headers)) {
-    case .administrator: return
+    case .administrator: try CertifiedNames.checkOperator()
     case .coordinator, .miner: throw Problem(.forbidden, "only operators may do this")
     case .revokedMiner, .expiredMiner, .unknown, .nobody:
       throw Problem(.unauthorized, "the operator's secret is needed")
@@ -74,14 +79,18 @@ struct Callers: Sendable {
 
   /// A miner by a good session token; nil where there is more to find out, or nothing good.
   func knownMiner(presenting token: String?) -> Session? {
-    if case .miner(let session) = identify(token) { return session }
-    return nil
+    guard case .miner(let session) = identify(token),
+      (try? CertifiedNames.check(miner: session.minerID)) != nil
+    else { return nil }
+    return session
   }
 
   /// A miner by its session token or API key. With a key the session begins now.
   func miner(presenting token: String?) async throws -> Session {
     switch identify(token) {
-    case .miner(let session): return session
+    case .miner(let session):
+      try CertifiedNames.check(miner: session.minerID)
+      return session
     case .coordinator, .administrator: throw Problem(.forbidden, "only miners may do this")
     case .revokedMiner: throw Problem(.unauthorized, "this session token was revoked")
     case .expiredMiner: throw Problem(.unauthorized, "this session token has expired")
@@ -90,7 +99,12 @@ struct Callers: Sendable {
       try Self.refuseMistyped(token)
       guard Limits.apiKeyBytes.contains(token.utf8.count),
         let id = try await apiKeys.minerID(forKey: token)
-      else { throw Problem(.unauthorized, "neither a session token nor an API key of ours") }
+      else {
+        var problem = Problem(.unauthorized, "neither a session token nor an API key of ours")
+        problem.isGuess = true
+        throw problem
+      }
+      try CertifiedNames.check(miner: id)
       return Session(minerID: id, issuedAt: .now, expiresAt: .now)
     }
   }

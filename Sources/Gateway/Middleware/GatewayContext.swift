@@ -1,3 +1,4 @@
+import Admission
 import Hummingbird
 import Logging
 import NIOCore
@@ -10,7 +11,12 @@ struct GatewayContext: RequestContext {
   /// Where the connection comes from, without the port.
   var peerAddress: String
 
+  let channel: any Channel
+  /// Where the request comes from; the envelope finds it out.
+  var client = IPAddress(high: 0, low: 0)
+
   init(source: ApplicationRequestContextSource) {
+    channel = source.channel
     coreContext = CoreRequestContextStorage(source: source)
     peerAddress = source.channel.remoteAddress?.ipAddress ?? "unknown"
   }

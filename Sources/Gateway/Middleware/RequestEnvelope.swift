@@ -13,6 +13,8 @@ struct RequestEnvelope: RouterMiddleware {
 
   let paths: PathTable
   let metrics: GatewayMetrics
+  let addresses: ClientAddresses
+  let signIns: SignIns
   let logger: Logger
 
   func handle(
@@ -21,10 +23,11 @@ struct RequestEnvelope: RouterMiddleware {
   ) async throws -> Response {
     var context = context
     context.requestID = Self.requestID(sent: request.headers[.requestID])
+    context.client = addresses.client(of: context.channel, request.headers)
     let started = ContinuousClock.now
     var response: Response
     do {
-      response = try await next(request, context)
+      response = try await guarded(request, context, next)
     } catch let error as HTTPParserError {
       // The caller broke off, or what follows is no HTTP: the server ends the connection.
       throw error
@@ -40,6 +43,26 @@ struct RequestEnvelope: RouterMiddleware {
       route: context.endpointPath ?? "unknown", status: response.status.code,
       after: .now - started)
     return response
+  }
+
+  /// Holds back who tries out secrets.
+  private func guarded(
+    _ request: Request, _ context: GatewayContext,
+    _ next: (Request, GatewayContext) async throws -> Response
+  ) async throws -> Response {
+    let attempt = SignIns.Attempt(
+      client: context.client, token: request.headers[.authorization].flatMap(Callers.bearer),
+      hasKey: request.headers[.poolHubKey] != nil,
+      isRead: request.method == .get || request.method == .head)
+    try signIns.check(attempt)
+    do {
+      return try await addresses.certified(context.channel) {
+        try await next(request, context)
+      }
+    } catch let problem as Problem {
+      try signIns.note(problem, attempt)
+      throw problem
+    }
   }
 
   /// The caller's own id when it is sane, else one of ours.

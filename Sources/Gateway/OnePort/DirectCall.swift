@@ -8,7 +8,7 @@ import NIOHTTP1
 /// about a request is better left to the routes.
 package protocol DirectRoute: Sendable {
   /// Called once a connection, on its event loop.
-  func connection(on eventLoop: any EventLoop) -> any DirectConnection
+  func connection(of channel: any Channel) -> any DirectConnection
 }
 
 /// A direct route as one connection sees it. Lives on the connection's event loop.

@@ -57,7 +57,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    connection = configuration.directRoute?.connection(on: context.eventLoop)
+    connection = configuration.directRoute?.connection(of: context.channel)
     life.begin(context: context)
   }
 

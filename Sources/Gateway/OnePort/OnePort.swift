@@ -89,6 +89,7 @@ struct OnePortChannel<Accepted: Sendable>: ServerChildChannel {
       let outcome = channel.eventLoop.makePromise(of: OnePortConnection.Outcome.self)
       let firstRequest = FirstRequestHandler(plan: plan, outcome: outcome, logger: logger)
       do {
+        try plan.configuration.prepare(channel)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
           withPipeliningAssistance: false,
           withServerUpgrade: ([firstRequest], { _ in }),

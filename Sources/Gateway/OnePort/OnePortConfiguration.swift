@@ -34,6 +34,9 @@ package struct OnePortConfiguration: Sendable {
     fault.problem
   }
 
+  /// Adds what stands before HTTP in a new connection's pipeline, on its event loop.
+  package var prepare: @Sendable (any Channel) throws -> Void = { _ in }
+
   /// What is answered without Hummingbird; nil: nothing.
   package var directRoute: (any DirectRoute)?
 

@@ -22,16 +22,23 @@ struct DirectMatch: DirectRoute {
       })
   }
 
-  func connection(on eventLoop: any EventLoop) -> any DirectConnection {
-    Connection(desk: desks[ObjectIdentifier(eventLoop)])
+  func connection(of channel: any Channel) -> any DirectConnection {
+    Connection(desk: desks[ObjectIdentifier(channel.eventLoop)], channel: channel)
   }
 
   private final class Connection: DirectConnection {
     private let desk: MatchDesk?
 
-    init(desk: MatchDesk?) { self.desk = desk }
+    private weak let channel: (any Channel)?
 
-    func take(_ head: HTTPRequestHead) -> (any DirectCall)? { desk?.take(head) }
+    init(desk: MatchDesk?, channel: any Channel) {
+      self.desk = desk
+      self.channel = channel
+    }
+
+    func take(_ head: HTTPRequestHead) -> (any DirectCall)? {
+      channel.flatMap { desk?.take(head, from: $0) }
+    }
   }
 }
 
@@ -44,6 +51,7 @@ final class MatchDesk: DispatchInbox {
     var requestID: String
     var started: ContinuousClock.Instant
     var reply: DirectReply
+    var left: RateLimitFields?
   }
 
   private struct State {
@@ -72,12 +80,17 @@ final class MatchDesk: DispatchInbox {
   }
 
   /// - Returns: nil for what the router is to answer: unusual requests, and callers that it refuses.
-  func take(_ head: HTTPRequestHead) -> (any DirectCall)? {
+  func take(_ head: HTTPRequestHead, from channel: any Channel) -> (any DirectCall)? {
     guard let fields = DirectMatchHead(head) else { return nil }
     let coordinator: String
     do {
-      coordinator = try gateway.callers.coordinator(
-        key: fields.key, authorization: fields.authorization)
+      let client = gateway.addresses.client(of: channel, head.headers)
+      guard gateway.addresses.allows(client, .coordinators) else { return nil }
+      try envelope.signIns.check(
+        SignIns.Attempt(client: client, token: nil, hasKey: true, isRead: false))
+      coordinator = try gateway.addresses.certified(channel) {
+        try gateway.callers.coordinator(key: fields.key, authorization: fields.authorization)
+      }
     } catch { return nil }
     return DirectMatchCall(
       desk: self, coordinator: coordinator,
@@ -119,12 +132,14 @@ final class MatchDesk: DispatchInbox {
     do {
       let body = try matching.answer(
         delivery.outcome, to: query, of: open.coordinator, since: open.started)
-      send(
-        ReadyResponse(
-          status: .ok,
-          headers: [
-            "Content-Type": "application/json", HTTPField.Name.requestID.rawName: open.requestID,
-          ], body: body), to: open)
+      var headers: HTTPHeaders = [
+        "Content-Type": "application/json", HTTPField.Name.requestID.rawName: open.requestID,
+      ]
+      if let left = open.left {
+        headers.add(name: RateLimitFields.name, value: left.state)
+        headers.add(name: RateLimitFields.policyName, value: left.policy)
+      }
+      send(ReadyResponse(status: .ok, headers: headers, body: body), to: open)
     } catch {
       refuse(open, error)
     }
@@ -152,8 +167,10 @@ final class MatchDesk: DispatchInbox {
     return state.value.date
   }
 
-  fileprivate func read(_ body: ByteBuffer) throws(Problem) -> MatchRequest {
+  /// Counts it against its coordinator, then reads it.
+  fileprivate func read(_ body: ByteBuffer, _ open: inout Open) throws(Problem) -> MatchRequest {
     do throws(Problem) {
+      open.left = try gateway.limits.spend(.match, by: open.coordinator)
       return try body.matchRequest()
     } catch {
       gateway.metrics.matchRefused()
@@ -179,7 +196,7 @@ private final class DirectMatchCall: DirectCall {
     var open = MatchDesk.Open(
       coordinator: coordinator, query: nil, requestID: requestID, started: started, reply: reply)
     do throws(Problem) {
-      let request = try desk.read(body)
+      let request = try desk.read(body, &open)
       open.query = request.query
       desk.ask(request, open)
     } catch {

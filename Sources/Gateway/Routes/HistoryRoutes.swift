@@ -11,7 +11,10 @@ struct HistoryRoutes {
 
   let gateway: Gateway
 
-  func add(to routes: inout RouteList) { routes.get("/v1/matches/{job_id}", show) }
+  func add(to routes: inout RouteList) {
+    routes.audience = .coordinators
+    routes.get("/v1/matches/{job_id}", show)
+  }
 
   @Sendable private func show(
     _ request: Request, _ context: GatewayContext

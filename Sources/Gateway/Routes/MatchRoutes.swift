@@ -22,6 +22,7 @@ struct MatchRoutes {
   }
 
   func add(to routes: inout RouteList) {
+    routes.audience = .coordinators
     routes.post("/v1/match", match)
     routes.post("/v1/feedback", feedback)
   }
@@ -29,8 +30,10 @@ struct MatchRoutes {
   @Sendable private func match(_ request: Request, _: GatewayContext) async throws -> Response {
     let started = ContinuousClock.now
     let (coordinator, body): (String, MatchRequest)
+    let left: RateLimitFields?
     do {
       coordinator = try gateway.callers.coordinator(request)
+      left = try gateway.limits.spend(.match, by: coordinator)
       body = try await request.jsonBytes().matchRequest()
     } catch {
       gateway.metrics.matchRefused()
@@ -45,13 +48,15 @@ struct MatchRoutes {
     } catch {
       outcome = .failure(error)
     }
-    return .json(
-      try matching.answer(outcome, to: body.query, of: coordinator, since: started))
+    return Response.json(
+      try matching.answer(outcome, to: body.query, of: coordinator, since: started)
+    ).telling(left)
   }
 
   @Sendable private func feedback(_ request: Request, _: GatewayContext) async throws -> Response {
     let started = ContinuousClock.now
     let coordinator = try gateway.callers.coordinator(request)
+    let left = try gateway.limits.spend(.feedback, by: coordinator)
     let body = try FeedbackRequest(
       await request.jsonObject(), coordinator: coordinator,
       idempotencyKey: request.headers[.idempotencyKey])
@@ -66,6 +71,6 @@ struct MatchRoutes {
     gateway.acknowledged.note(reply.written)
     gateway.metrics.fedBack(
       report, duplicate: reply.receipt.isDuplicate, after: .now - started)
-    return .json(MinerAnswer.feedback(reply.receipt))
+    return Response.json(MinerAnswer.feedback(reply.receipt)).telling(left)
   }
 }

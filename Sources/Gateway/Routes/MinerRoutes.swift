@@ -14,6 +14,7 @@ struct MinerRoutes {
   let gateway: Gateway
 
   func add(to routes: inout RouteList) {
+    routes.audience = .anyone
     routes.post("/v1/miners/register", register)
     routes.post("/v1/miners/update", update)
     routes.post("/v1/miners/heartbeat", heartbeat)
@@ -24,12 +25,20 @@ struct MinerRoutes {
     routes.post("/v1/miners/logout", logout)
   }
 
-  @Sendable private func register(_ request: Request, _: GatewayContext) async throws -> Response {
+  @Sendable private func register(
+    _ request: Request, _ context: GatewayContext
+  ) async throws -> Response {
+    let left = try gateway.limits.spend(
+      .registerAddress, by: context.client.subscriber.description)
     let body = try RegisterRequest(await request.jsonObject())
+    try CertifiedNames.check(miner: body.minerID)
+    // Counted once the key has proved right: others' attempts take nothing from a miner.
+    try gateway.limits.check(.registerMiner, of: body.minerID.text)
     let now = Timestamp.now
     // Before the key is looked at: a revocation of it that comes in between voids the token.
     let token = token(for: body.minerID, at: now)
     let registration = try await store(body, at: now)
+    try gateway.limits.spend(.registerMiner, by: body.minerID.text)
     let pacing = gateway.health.pacing
     let alive = StatusPatch(at: now, leaseMilliseconds: pacing.leaseMilliseconds)
     gateway.acknowledged.note(
@@ -37,11 +46,12 @@ struct MinerRoutes {
         [.record(registration.record)], outboxIDs: [registration.outboxID],
         statuses: [(body.minerID, alive)]))
     gateway.metrics.registered(created: registration.created)
-    return .json(
+    return Response.json(
       MinerAnswer.registered(
         id: body.minerID, created: registration.created, token: token,
         sessionSeconds: gateway.settings.sessionSeconds, leaseSeconds: pacing.leaseSeconds,
-        nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))))
+        nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1)))
+    ).telling(left)
   }
 
   private func store(_ body: RegisterRequest, at now: Timestamp) async throws -> Registration {
@@ -67,6 +77,7 @@ struct MinerRoutes {
   @Sendable private func update(_ request: Request, _: GatewayContext) async throws -> Response {
     let object = try await request.jsonObject()
     let id = try await gateway.callers.miner(request, body: object)
+    let left = try gateway.limits.spend(.heartbeat, by: id.text)
     let body = try UpdateRequest(object)
     let now = Timestamp.now
     let pacing = gateway.health.pacing
@@ -83,18 +94,19 @@ struct MinerRoutes {
     }
     gateway.acknowledged.note(
       await gateway.writer.append(changes, outboxIDs: outboxIDs, statuses: [(id, patch)]))
-    return .json(
+    return Response.json(
       MinerAnswer.updated(
-        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))
-      ))
+        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1)))
+    ).telling(left)
   }
 
   @Sendable private func heartbeat(_ request: Request, _: GatewayContext) async throws -> Response {
     let object = try await request.jsonObject()
     let id = try await gateway.callers.miner(request, body: object)
+    let left = try gateway.limits.spend(.heartbeat, by: id.text)
     let heartbeat = try Heartbeat(object)
     gateway.metrics.heartbeats(.http).increment()
-    return try await alive(id, heartbeat.status)
+    return try await alive(id, heartbeat.status).telling(left)
   }
 
   /// Where a WebSocket could have been.
@@ -107,7 +119,8 @@ struct MinerRoutes {
   @Sendable private func renew(_ request: Request, _: GatewayContext) async throws -> Response {
     let object = request.method == .post ? try await request.optionalJSONObject() : JSONObject()
     let id = try await gateway.callers.miner(request, body: object)
-    return try await alive(id, StatusReport())
+    let left = try gateway.limits.spend(.heartbeat, by: id.text)
+    return try await alive(id, StatusReport()).telling(left)
   }
 
   /// Writes a sign of life and answers once it is in the stream, or queued while Redis is away.

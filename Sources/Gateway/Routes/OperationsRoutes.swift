@@ -10,9 +10,11 @@ struct OperationsRoutes {
   let gateway: Gateway
 
   func add(to routes: inout RouteList) {
+    routes.audience = .anyone
     routes.get("/v1/health", health)
     routes.get("/health", health)
     routes.get("/v1/live", live)
+    routes.audience = .metrics
     routes.get("/v1/metrics", metrics)
     routes.get("/metrics", metrics)
   }

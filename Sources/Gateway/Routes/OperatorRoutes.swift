@@ -16,6 +16,7 @@ struct OperatorRoutes {
   let gateway: Gateway
 
   func add(to routes: inout RouteList) {
+    routes.audience = .operators
     routes.get("/v1/miners", list)
     routes.put("/v1/miners/{id}/price-override", putPriceOverride)
     routes.delete("/v1/miners/{id}/price-override", deletePriceOverride)

@@ -9,6 +9,7 @@ struct PageRoutes {
   private let files = PageFiles()
 
   func add(to routes: inout RouteList) {
+    routes.audience = .anyone
     routes.get("/", page("pool.html"))
     routes.get("/services", page("services.html"))
     routes.get("/docs", page("docs.html"))

@@ -21,8 +21,10 @@ struct PoolRoutes {
   let gateway: Gateway
 
   func add(to routes: inout RouteList) {
+    routes.audience = .anyone
     routes.get("/v1/pool", summary)
     routes.get("/v1/pool/events", events)
+    routes.audience = .operators
     routes.get("/v1/pool/miners/{id}", miner)
     routes.post("/v1/pool/match", match)
   }

@@ -8,7 +8,16 @@ import Hummingbird
 struct RouteList {
   typealias Handler = @Sendable (Request, GatewayContext) async throws -> Response
 
-  private var routes: [(method: HTTPRequest.Method, path: String, handler: Handler)] = []
+  private struct Route {
+    var method: HTTPRequest.Method
+    var path: String
+    var audience: Audience
+    var handler: Handler
+  }
+
+  /// Who may use the paths that are added from now on, by address.
+  var audience = Audience.anyone
+  private var routes: [Route] = []
   private(set) var paths = PathTable()
 
   /// Takes HEAD too; the envelope leaves the body out.
@@ -27,16 +36,20 @@ struct RouteList {
   mutating func patch(_ path: String, _ handler: @escaping Handler) { add(.patch, path, handler) }
   mutating func delete(_ path: String, _ handler: @escaping Handler) { add(.delete, path, handler) }
 
-  func register(on router: Router<GatewayContext>) {
-    for (method, path, handler) in routes {
-      router.on(RouterPath(path), method: method, use: handler)
+  func register(on router: Router<GatewayContext>, addresses: ClientAddresses) {
+    for route in routes {
+      router.on(RouterPath(route.path), method: route.method) { request, context in
+        try addresses.check(context.client, route.audience)
+        return try await route.handler(request, context)
+      }
     }
   }
 
   private mutating func add(
     _ method: HTTPRequest.Method, _ path: String, _ handler: @escaping Handler
   ) {
-    routes.append((method, path, handler))
+    routes.append(
+      Route(method: method, path: path, audience: audience, handler: handler))
     paths.add(path, methods: [method.rawValue])
   }
 }

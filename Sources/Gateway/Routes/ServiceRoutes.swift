@@ -14,6 +14,7 @@ struct ServiceRoutes {
   let gateway: Gateway
 
   func add(to routes: inout RouteList) {
+    routes.audience = .anyone
     routes.get("/v1/services", list)
     routes.get("/v1/services/templates", templates)
     routes.get("/v1/services/templates/{type}", template)

@@ -16,6 +16,9 @@ package struct RedisKeys: Hashable, Sendable {
   package let gateways: String
   /// String: whose turn it is to write last known statuses down.
   package let archivist: String
+  /// Strings: when somebody will have used up all that a limit grants, in µs of Redis's clock; behind this
+  /// stand the limit's name and whose it is.
+  package let limits: String
   /// Hashes: miner id → packed `StatusPatch`.
   package let statusShards: [String]
 
@@ -28,6 +31,7 @@ package struct RedisKeys: Hashable, Sendable {
     revocations = "{\(prefix)}:revocations"
     gateways = "{\(prefix)}:gateways"
     archivist = "{\(prefix)}:archivist"
+    limits = "{\(prefix)}:limit:"
     statusShards = (0..<Self.statusShardCount).map { "{\(prefix)}:status:\($0)" }
   }
 

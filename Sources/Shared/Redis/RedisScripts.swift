@@ -131,6 +131,31 @@ enum RedisScripts {
     return 1
     """
 
+  /// Adds what was granted to what all gateways have granted, by Redis's clock, and tells what that comes to.
+  ///
+  /// KEYS: whose. ARGV: µs that one takes, the largest debt, then for each how many were granted, since when, and
+  /// the debt that the gateway holds. Grants count from when they were made; where nobody else granted any, the
+  /// gateway's own debt is exact. → the debts in µs.
+  static let settleLimits = """
+    local time = redis.call('TIME')
+    local now = time[1] * 1000000 + time[2]
+    local interval, ceiling = tonumber(ARGV[1]), tonumber(ARGV[2])
+    local debts = {}
+    for i, key in ipairs(KEYS) do
+      local count, age = tonumber(ARGV[3 * i]), tonumber(ARGV[3 * i + 1])
+      local held = now + tonumber(ARGV[3 * i + 2])
+      local usedUpAt = tonumber(redis.call('GET', key) or 0)
+      if count > 0 then usedUpAt = math.max(usedUpAt, now - age) + count * interval end
+      usedUpAt = math.min(math.max(usedUpAt, held), now + ceiling)
+      if count > 0 and usedUpAt > now then
+        local text = string.format('%.3f', usedUpAt)
+        redis.call('SET', key, text, 'PX', math.ceil((usedUpAt - now) / 1000))
+      end
+      debts[i] = string.format('%.3f', usedUpAt - now)
+    end
+    return debts
+    """
+
   /// An `EVAL` of `script`, to which its arguments are to be appended.
   static func call(_ script: String, keys: [String]) -> RedisCommand {
     var command = RedisCommand("EVAL", script)

@@ -86,7 +86,15 @@ package struct GatewaySettings: Sendable {
   /// POOLHUB_MATCH_HISTORY_PER_SEC=1000: how many of them each gateway keeps.
   package var matchHistoryPerSecond: Int
 
+  package var limits: LimitSettings
+  package var access: AccessSettings
+  /// Nil: plain HTTP.
+  package var tls: TLSSettings?
+
   package init(_ reader: SettingsReader) throws(SettingsError) {
+    limits = try LimitSettings(reader)
+    access = try AccessSettings(reader)
+    tls = try TLSSettings.read(reader)
     common = try CommonSettings(reader)
     bindAddress = reader.bareAddress("POOLHUB_BIND") ?? "127.0.0.1"
     port = try reader.integer("POOLHUB_PORT", default: 8203, in: 0...65_535)

@@ -121,6 +121,28 @@ extension Metric {
   package static let httpLatency = histogram(
     "poolhub_http_request_seconds", "From an HTTP request's head to its answer, by route.")
 
+  // Rate limits.
+  package static let rateLimitRequests = counter(
+    "poolhub_rate_limit_requests_total",
+    "Requests that a limit was asked about, by limit, outcome (allowed or limited) and mode: shared, "
+      + "or alone while the gateways can't settle what they granted.")
+  package static let rateLimitKeys = gauge(
+    "poolhub_rate_limit_keys", "Callers that a limit holds in memory, by limit.")
+  package static let rateLimitAlone = gauge(
+    "poolhub_rate_limit_alone", "1 while limits are kept without the other gateways.")
+  package static let addressRefusals = counter(
+    "poolhub_address_refusals_total", "Requests from addresses not allowed there, by audience.")
+
+  // A connection's beginning.
+  package static let openingFaults = counter(
+    "poolhub_connection_faults_total",
+    "Connections that ended before HTTP, by fault: tls_handshake or proxy_header.")
+  package static let tlsCertificateExpiry = gauge(
+    "poolhub_tls_certificate_expiry_seconds",
+    "When the certificate in use ends, in seconds since 1970.")
+  package static let tlsReloads = counter(
+    "poolhub_tls_reloads_total", "Certificates read anew, by outcome: ok or failed.")
+
   // The processes themselves.
   package static let limitHits = counter(
     "poolhub_limit_hits_total", "Times that a limit refused or dropped something, by limit.")
@@ -150,7 +172,8 @@ extension Metric {
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
-    httpRequests, httpLatency,
+    httpRequests, httpLatency, rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
+    openingFaults, tlsCertificateExpiry, tlsReloads,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
   ]

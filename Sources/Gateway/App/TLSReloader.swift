@@ -1,0 +1,83 @@
+import GatewayTransport
+import Logging
+import ServiceLifecycle
+import Settings
+import Telemetry
+import UnixSignals
+
+/// Reads certificates anew when their files change, and on SIGHUP.
+struct TLSReloader: Service {
+  /// How often files are looked at.
+  static let interval = Duration.seconds(2)
+
+  let identity: TLSIdentity
+  let registry: PrometheusRegistry
+  let logger: Logger
+
+  func run() async throws {
+    registry.onRender { [registry, identity] in
+      registry.gauge(.tlsCertificateExpiry).set(Double(identity.expires))
+    }
+    let hangups = await UnixSignalsSequence(trapping: .sighup)
+    await cancelWhenGracefulShutdown {
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask {
+          for await _ in hangups { self.reload() }
+        }
+        group.addTask {
+          while (try? await Task.sleep(for: Self.interval)) != nil {
+            if self.identity.isOutdated { self.reload() }
+          }
+        }
+      }
+    }
+  }
+
+  private func reload() {
+    do {
+      try identity.reload()
+      registry.counter(.tlsReloads, [("outcome", "ok")]).increment()
+      logger.notice("TLS certificates were read anew", metadata: ["expires": "\(identity.expires)"])
+    } catch {
+      registry.counter(.tlsReloads, [("outcome", "failed")]).increment()
+      logger.error("TLS certificates could not be read anew", metadata: ["fault": "\(error)"])
+    }
+  }
+}
+
+extension TLSIdentity {
+  convenience init(_ settings: TLSSettings) throws(SettingsError) {
+    do throws(TLSFault) {
+      try self.init(
+        TLSFiles(
+          certificate: settings.certificate, key: settings.key, clientCA: settings.clientCA,
+          clients: settings.clients == .required ? .required : .optional))
+    } catch {
+      throw SettingsError(error, settings)
+    }
+  }
+}
+
+extension SettingsError {
+  fileprivate init(_ fault: TLSFault, _ settings: TLSSettings) {
+    let mend = "name a PEM file that this user can read"
+    self =
+      switch fault {
+      case .certificate:
+        SettingsError(
+          key: "POOLHUB_TLS_CERTIFICATE",
+          fault: "names \(settings.certificate), which holds no certificate", mend: mend)
+      case .key:
+        SettingsError(
+          key: "POOLHUB_TLS_KEY", fault: "names \(settings.key), which holds no key", mend: mend)
+      case .clientCA:
+        SettingsError(
+          key: "POOLHUB_TLS_CLIENT_CA",
+          fault: "names \(settings.clientCA ?? ""), which holds no certificate", mend: mend)
+      case .mismatch:
+        SettingsError(
+          key: "POOLHUB_TLS_KEY", fault: "is not the key of POOLHUB_TLS_CERTIFICATE",
+          mend: "name the key with which the certificate was made")
+      }
+  }
+}

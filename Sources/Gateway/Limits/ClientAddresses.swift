@@ -1,0 +1,84 @@
+import Admission
+import GatewayAPI
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import Settings
+import Telemetry
+
+/// Who may use a path, by address.
+enum Audience: String, Sendable {
+  case anyone, coordinators, operators, metrics
+}
+
+/// Where requests come from, and whether that is allowed.
+struct ClientAddresses: Sendable {
+  private let settings: AccessSettings
+  private let registry: PrometheusRegistry
+  /// Connections whose client is another than their peer.
+  let peers: PeerTable
+
+  init(_ settings: AccessSettings, peers: PeerTable, registry: PrometheusRegistry) {
+    self.settings = settings
+    self.peers = peers
+    self.registry = registry
+  }
+
+  func client(of channel: any Channel, _ headers: HTTPFields) -> IPAddress {
+    let peer = peers.address(of: channel)
+    guard settings.proxies.trusts(peer) else { return peer }
+    return settings.proxies.client(
+      peer: peer, values: headers[values: settings.proxies.header.fieldName])
+  }
+
+  func client(of channel: any Channel, _ headers: HTTPHeaders) -> IPAddress {
+    let peer = peers.address(of: channel)
+    guard settings.proxies.trusts(peer) else { return peer }
+    return settings.proxies.client(peer: peer, values: headers[settings.proxies.header.rawValue])
+  }
+
+  /// Runs `body` as a caller whom the connection's certificate names, where it names any.
+  func certified<Result>(
+    _ channel: any Channel, _ body: () async throws -> Result
+  ) async rethrows -> Result {
+    guard let names = peers.names(of: channel) else { return try await body() }
+    return try await CertifiedNames.$current.withValue(names, operation: body)
+  }
+
+  /// The same on the channel's event loop.
+  func certified<Result>(_ channel: any Channel, _ body: () throws -> Result) rethrows -> Result {
+    guard let names = peers.names(of: channel) else { return try body() }
+    return try CertifiedNames.$current.withValue(names, operation: body)
+  }
+
+  func allows(_ client: IPAddress, _ audience: Audience) -> Bool {
+    let ranges = ranges(audience)
+    return ranges.isEmpty || ranges.contains(client)
+  }
+
+  /// - Throws: `Problem` 403.
+  func check(_ client: IPAddress, _ audience: Audience) throws(Problem) {
+    if allows(client, audience) { return }
+    registry.counter(.addressRefusals, [("audience", audience.rawValue)]).increment()
+    throw Problem(.forbidden, "this is not open to the address that you come from")
+  }
+
+  private func ranges(_ audience: Audience) -> [AddressRange] {
+    switch audience {
+    case .anyone: []
+    case .coordinators: settings.coordinators
+    case .operators: settings.operators
+    case .metrics: settings.metrics
+    }
+  }
+}
+
+extension TrustedProxies.Header {
+  fileprivate var fieldName: HTTPField.Name {
+    self == .forwarded ? Self.forwardedName : Self.xForwardedForName
+  }
+
+  private static let forwardedName = HTTPField.Name("Forwarded")!
+  private static let xForwardedForName = HTTPField.Name("X-Forwarded-For")!
+}
