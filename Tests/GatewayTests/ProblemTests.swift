@@ -24,6 +24,7 @@ struct ProblemTests {
     (.upgradeRequired, "upgrade_required", 426, "Upgrade Required"),
     (.headersTooLarge, "headers_too_large", 431, "Request Header Fields Too Large"),
     (.internalError, "internal_error", 500, "Internal Server Error"),
+    (.rateLimited, "rate_limited", 429, "Too Many Requests"),
     (.overloaded, "overloaded", 503, "Service Unavailable"),
     (.noScorer, "no_scorer", 503, "Service Unavailable"),
     (.deadlinePassed, "deadline_passed", 503, "Service Unavailable"),
