@@ -69,6 +69,9 @@ struct ContractPath: Sendable, CustomStringConvertible {
       method: "PATCH", path: "/v1/services/ffmpeg", reach: .miner, body: "{}", good: 404),
     ContractPath(method: "DELETE", path: "/v1/services/ffmpeg", reach: .miner, good: 404),
     ContractPath(method: "GET", path: "/v1/matches/never-asked", reach: .coordinator, good: 404),
+    ContractPath(
+      method: "POST", path: "/v1/keys/1000000/rotate", reach: .operators, body: "{}", good: 404),
+    ContractPath(method: "DELETE", path: "/v1/keys/1000000", reach: .operators, good: 404),
     ContractPath(method: "GET", path: "/v1/pool", reach: .anyone),
     // GET never ends; what it says to HEAD is decided by the same lines.
     ContractPath(method: "HEAD", path: "/v1/pool/events", reach: .anyone),

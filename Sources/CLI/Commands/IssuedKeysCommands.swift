@@ -1,5 +1,6 @@
 import ArgumentParser
 import Fleet
+import Glibc
 import JSON
 import Simulation
 
@@ -45,9 +46,9 @@ struct KeysIssueCommand: AsyncParsableCommand {
       if let expiresAt { json.field("expires_at", expiresAt) }
     }
     let client = try connection.operatorClient()
-    let answer = try await client.request(
-      "POST", "/v1/keys", bearer: client.adminSecret, body: json.bytes)
-    try output.show(answer, "issue")
+    try await output.showKey("issue") {
+      try await client.request("POST", "/v1/keys", bearer: client.adminSecret, body: json.bytes)
+    }
   }
 }
 
@@ -68,10 +69,11 @@ struct KeysRotateCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = try connection.operatorClient()
-    let answer = try await client.request(
-      "POST", "/v1/keys/\(HubClient.encode(keyID))/rotate", bearer: client.adminSecret,
-      text: #"{"overlap_sec": \#(overlap)}"#)
-    try output.show(answer, "rotate")
+    try await output.showKey("rotate") {
+      try await client.request(
+        "POST", "/v1/keys/\(HubClient.encode(keyID))/rotate", bearer: client.adminSecret,
+        text: #"{"overlap_sec": \#(overlap)}"#)
+    }
   }
 }
 
@@ -165,17 +167,27 @@ struct KeyOutput: ParsableArguments {
       valueName: "path"))
   var secretFile: String?
 
-  func show(_ answer: HubAnswer, _ what: String) throws {
-    try answer.requireSuccess(what)
-    guard let key = answer.json?["key"]?.string, let id = answer.json?["key_id"]?.string else {
-      throw CommandError("\(what): the hub's answer holds no key")
+  /// Shows or writes down the key that `ask` is answered with.
+  func showKey(_ what: String, _ ask: () async throws -> HubAnswer) async throws {
+    // A key that can't be written down must not be made.
+    if let secretFile { try PrivateFile.create(secretFile, with: []) }
+    do {
+      let answer = try await ask()
+      try answer.requireSuccess(what)
+      guard let key = answer.json?["key"]?.string, let id = answer.json?["key_id"]?.string else {
+        throw CommandError("\(what): the hub's answer holds no key")
+      }
+      if let secretFile {
+        unlink(secretFile)
+        try PrivateFile.create(secretFile, with: Array((key + "\n").utf8))
+      } else {
+        print(key)
+      }
+      Console.error("key \(id); it cannot be shown again")
+    } catch {
+      if let secretFile { unlink(secretFile) }
+      throw error
     }
-    if let secretFile {
-      try PrivateFile.create(secretFile, with: Array((key + "\n").utf8))
-    } else {
-      print(key)
-    }
-    Console.error("key \(id); it cannot be shown again")
   }
 }
 

@@ -8,9 +8,6 @@ struct GatewayContext: RequestContext {
   var coreContext: CoreRequestContextStorage
   /// Answered as `X-Request-ID`.
   var requestID = ""
-  /// Where the connection comes from, without the port.
-  var peerAddress: String
-
   let channel: any Channel
   /// Where the request comes from; the envelope finds it out.
   var client = IPAddress(high: 0, low: 0)
@@ -18,7 +15,6 @@ struct GatewayContext: RequestContext {
   init(source: ApplicationRequestContextSource) {
     channel = source.channel
     coreContext = CoreRequestContextStorage(source: source)
-    peerAddress = source.channel.remoteAddress?.ipAddress ?? "unknown"
   }
 
   /// A match or registration is small; what is larger is refused before it is read.

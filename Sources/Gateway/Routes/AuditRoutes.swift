@@ -7,7 +7,10 @@ import JSON
 struct AuditRoutes {
   let gateway: Gateway
 
-  func add(to routes: inout RouteList) { routes.get("/v1/audit", list) }
+  func add(to routes: inout RouteList) {
+    routes.audience = .operators
+    routes.get("/v1/audit", list)
+  }
 
   @Sendable private func list(_ request: Request, _: GatewayContext) async throws -> Response {
     try gateway.callers.administrator(request)

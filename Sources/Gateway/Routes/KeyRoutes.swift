@@ -13,6 +13,7 @@ struct KeyRoutes {
   let gateway: Gateway
 
   func add(to routes: inout RouteList) {
+    routes.audience = .operators
     routes.get("/v1/keys", list)
     routes.post("/v1/keys", issue)
     routes.post("/v1/keys/{id}/rotate", rotate)
