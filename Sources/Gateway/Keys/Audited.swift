@@ -19,7 +19,8 @@ extension Gateway {
     _ body: (AuditEntry) async throws -> Response
   ) async throws -> Response {
     var entry = AuditEntry(
-      actor: "operator", origin: context.client.description, action: action.rawValue, subject: subject,
+      actor: "operator", origin: context.client.description, action: action.rawValue,
+      subject: subject,
       requestID: context.requestID)
     do {
       return try await body(entry)

@@ -96,7 +96,8 @@ struct MinerRoutes {
       await gateway.writer.append(changes, outboxIDs: outboxIDs, statuses: [(id, patch)]))
     return Response.json(
       MinerAnswer.updated(
-        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1)))
+        leaseSeconds: pacing.leaseSeconds, nextSeconds: pacing.toldSeconds(unit: .random(in: 0..<1))
+      )
     ).telling(left)
   }
 
