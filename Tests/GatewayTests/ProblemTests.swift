@@ -9,6 +9,8 @@ struct ProblemTests {
     (.unauthorized, "unauthorized", 401, "Unauthorized"),
     (.forbidden, "forbidden", 403, "Forbidden"),
     (.wrongKey, "wrong_key", 403, "Forbidden"), (.keyNotIssued, "key_not_issued", 403, "Forbidden"),
+    (.keyEnded, "key_ended", 403, "Forbidden"), (.unknownKey, "unknown_key", 404, "Not Found"),
+    (.tooManyKeys, "too_many_keys", 409, "Conflict"),
     (.notFound, "not_found", 404, "Not Found"), (.unknownMiner, "unknown_miner", 404, "Not Found"),
     (.unknownService, "unknown_service", 400, "Bad Request"),
     (.serviceNeverSet, "service_never_set", 404, "Not Found"),
