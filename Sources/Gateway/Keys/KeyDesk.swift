@@ -48,7 +48,8 @@ final class KeyDesk: Service {
         } catch {
           // They are as they were; a revocation can't be made without PostgreSQL either.
           if !isAway && !Task.isCancelled {
-            self.logger.warning("keys cannot be looked up", metadata: ["reason": "\(error)"])
+            let reason = (error as? PostgresError)?.shortReason ?? "\(error)"
+            self.logger.warning("keys cannot be looked up", metadata: ["reason": "\(reason)"])
           }
           isAway = true
         }
