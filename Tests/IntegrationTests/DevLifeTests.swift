@@ -25,20 +25,20 @@ extension RunningProcesses {
 
       let second = try await DevRun.start(in: folder.path, ["--scorers", "2", "--miners", "0"])
       #expect(try second.state().coordinatorSecret == secret)
-      try await expectKept(miner, in: second, trust: 0.6)
+      try await expectKept(miner, in: second, trust: 2.25 / 4.25)
       let again = try await second.client().feedback(job: "life", miner: miner.id)
       #expect(again.json?["duplicate"]?.bool == true)
       #expect(try await second.client().feedback(job: "more", miner: miner.id).status == 200)
       #expect(try await second.end(by: SIGKILL) == 128 + SIGKILL)
 
       let third = try await DevRun.start(in: folder.path, ["--scorers", "1", "--miners", "0"])
-      try await expectKept(miner, in: third, trust: 4.0 / 6)
+      try await expectKept(miner, in: third, trust: 2.5 / 4.5)
       let known = try await third.client().miners([("limit", "1000")])
       #expect(known.json?["miners"]?.array?.count == 11)
       #expect(try await third.end(by: SIGINT) == 0)
     }
 
-    /// The miner's old token holds, and its first sign of life brings all of it back.
+    /// Reports without an offer count a quarter. The miner's old token holds, and its first sign of life brings all of it back.
     private func expectKept(_ miner: LiveMiner, in run: DevRun, trust: Double) async throws {
       let client = try run.client()
       #expect(try await client.renewLease(token: miner.token).status == 200)
