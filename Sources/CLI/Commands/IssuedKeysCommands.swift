@@ -46,9 +46,7 @@ struct KeysIssueCommand: AsyncParsableCommand {
       if let expiresAt { json.field("expires_at", expiresAt) }
     }
     let client = try connection.operatorClient()
-    try await output.showKey("issue") {
-      try await client.request("POST", "/v1/keys", bearer: client.adminSecret, body: json.bytes)
-    }
+    try await output.showKey("issue", client, "/v1/keys", json.bytes)
   }
 }
 
@@ -69,11 +67,9 @@ struct KeysRotateCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = try connection.operatorClient()
-    try await output.showKey("rotate") {
-      try await client.request(
-        "POST", "/v1/keys/\(HubClient.encode(keyID))/rotate", bearer: client.adminSecret,
-        text: #"{"overlap_sec": \#(overlap)}"#)
-    }
+    try await output.showKey(
+      "rotate", client, "/v1/keys/\(HubClient.encode(keyID))/rotate",
+      Array(#"{"overlap_sec": \#(overlap)}"#.utf8))
   }
 }
 
@@ -167,12 +163,14 @@ struct KeyOutput: ParsableArguments {
       valueName: "path"))
   var secretFile: String?
 
-  /// Shows or writes down the key that `ask` is answered with.
-  func showKey(_ what: String, _ ask: () async throws -> HubAnswer) async throws {
+  /// Asks for a key by POST, and shows it or writes it down.
+  func showKey(
+    _ what: String, _ client: HubClient, _ path: String, _ body: [UInt8]
+  ) async throws {
     // A key that can't be written down must not be made.
     if let secretFile { try PrivateFile.create(secretFile, with: []) }
     do {
-      let answer = try await ask()
+      let answer = try await client.request("POST", path, bearer: client.adminSecret, body: body)
       try answer.requireSuccess(what)
       guard let key = answer.json?["key"]?.string, let id = answer.json?["key_id"]?.string else {
         throw CommandError("\(what): the hub's answer holds no key")
