@@ -46,7 +46,10 @@ struct KeysIssueCommand: AsyncParsableCommand {
       if let expiresAt { json.field("expires_at", expiresAt) }
     }
     let client = try connection.operatorClient()
-    try await output.showKey("issue", client, "/v1/keys", json.bytes)
+    try output.check()
+    let answer = try await client.request(
+      "POST", "/v1/keys", bearer: client.adminSecret, body: json.bytes)
+    try output.show(answer, "issue")
   }
 }
 
@@ -67,9 +70,11 @@ struct KeysRotateCommand: AsyncParsableCommand {
 
   func run() async throws {
     let client = try connection.operatorClient()
-    try await output.showKey(
-      "rotate", client, "/v1/keys/\(HubClient.encode(keyID))/rotate",
-      Array(#"{"overlap_sec": \#(overlap)}"#.utf8))
+    try output.check()
+    let answer = try await client.request(
+      "POST", "/v1/keys/\(HubClient.encode(keyID))/rotate", bearer: client.adminSecret,
+      text: #"{"overlap_sec": \#(overlap)}"#)
+    try output.show(answer, "rotate")
   }
 }
 
@@ -163,29 +168,24 @@ struct KeyOutput: ParsableArguments {
       valueName: "path"))
   var secretFile: String?
 
-  /// Asks for a key by POST, and shows it or writes it down.
-  func showKey(
-    _ what: String, _ client: HubClient, _ path: String, _ body: [UInt8]
-  ) async throws {
-    // A key that can't be written down must not be made.
-    if let secretFile { try PrivateFile.create(secretFile, with: []) }
-    do {
-      let answer = try await client.request("POST", path, bearer: client.adminSecret, body: body)
-      try answer.requireSuccess(what)
-      guard let key = answer.json?["key"]?.string, let id = answer.json?["key_id"]?.string else {
-        throw CommandError("\(what): the hub's answer holds no key")
-      }
-      if let secretFile {
-        unlink(secretFile)
-        try PrivateFile.create(secretFile, with: Array((key + "\n").utf8))
-      } else {
-        print(key)
-      }
-      Console.error("key \(id); it cannot be shown again")
-    } catch {
-      if let secretFile { unlink(secretFile) }
-      throw error
+  /// To be asked before a key is made: one that can't be written down must not be.
+  func check() throws {
+    guard let secretFile else { return }
+    try PrivateFile.create(secretFile, with: [])
+    unlink(secretFile)
+  }
+
+  func show(_ answer: HubAnswer, _ what: String) throws {
+    try answer.requireSuccess(what)
+    guard let key = answer.json?["key"]?.string, let id = answer.json?["key_id"]?.string else {
+      throw CommandError("\(what): the hub's answer holds no key")
     }
+    if let secretFile {
+      try PrivateFile.create(secretFile, with: Array((key + "\n").utf8))
+    } else {
+      print(key)
+    }
+    Console.error("key \(id); it cannot be shown again")
   }
 }
 
