@@ -18,6 +18,8 @@ TIMEOUT = 15
 REQUEST_TIMEOUT = 2
 IDLE = 10_000
 GROWTH_LIMIT = 64 * 1024 * 1024
+# As many idle connections as may stay, 4,096, at what one of them takes in a debug build.
+IDLE_GROWTH_LIMIT = 4_096 * 32 * 1024
 # A shared machine may stop for a moment.
 PATIENCE = 2.0
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -203,13 +205,13 @@ def main():
         text = hub.ask("GET", "/v1/metrics").body.decode()
         return sum(float(found.split()[-1]) for found in text.splitlines() if found.startswith(line))
 
-    def abuse(name, body, *arguments):
+    def abuse(name, body, *arguments, limit=GROWTH_LIMIT):
         def measured():
             before = memory()
             body(*arguments)
             bystanders.check()
             grown = memory() - before
-            assert grown < GROWTH_LIMIT, f"the gateway grew by {grown / 1e6:.1f} MB"
+            assert grown < limit, f"the gateway grew by {grown / 1e6:.1f} MB"
         run.test(name, measured)
 
     def refused(request, status=400):
@@ -328,7 +330,8 @@ def main():
         assert gone >= count - 4_200, f"only {gone} of {count} had to go"
         for sock in socks:
             sock.close()
-    abuse("ten thousand idle connections are bounded, the longest idle going first", idle)
+    abuse("ten thousand idle connections are bounded, the longest idle going first", idle,
+          limit=IDLE_GROWTH_LIMIT)
 
     bystanders.end()
     run.end()
