@@ -35,9 +35,8 @@ struct RedisLiveStatusTests {
       #expect(store.mergeCommands(patches).count == 4)
       try await store.merge(patches)
 
-      var scanned: [MinerID: StatusPatch] = [:]
-      try await store.scanAll(batch: 10) { for (id, patch) in $0 { scanned[id] = patch } }
-      #expect(scanned == Dictionary(uniqueKeysWithValues: patches))
+      let held = try await store.statuses(of: patches.map(\.0))
+      #expect(held == Dictionary(uniqueKeysWithValues: patches))
       #expect(try await store.statuses(of: [.numbered(-1)]).isEmpty)
     }
   }

@@ -7,9 +7,6 @@ package struct RedisLiveStatusStore: Sendable {
   /// The most patches that one script call merges: Lua's stack holds 8,000 values.
   package static let patchesPerCall = 1_000
 
-  /// Shards that are read in one pipeline, so that a far Redis costs few round trips.
-  private static let shardsAtOnce = 16
-
   /// A place in the endless round through all shards.
   package struct SweepPlace: Equatable, Sendable {
     fileprivate var shardIndex = 0
@@ -78,27 +75,6 @@ package struct RedisLiveStatusStore: Sendable {
       }
     }
     return found
-  }
-
-  /// Goes through everything, pages of about `batch` miners at a time. A miner whose status changes
-  /// meanwhile may come twice; none that is there all the time is left out. What cannot be read is
-  /// passed over.
-  package func scanAll(
-    batch: Int = 1_000, _ body: ([(MinerID, StatusPatch)]) async throws -> Void
-  ) async throws {
-    var unread = keys.statusShards.map { (shard: $0, cursor: "0") }[...]
-    while !unread.isEmpty {
-      let turn = unread.prefix(Self.shardsAtOnce)
-      unread = unread.dropFirst(turn.count)
-      let replies = try await client.pipeline(
-        turn.map { HashPage.command($0.shard, cursor: $0.cursor, batch: batch) })
-      for (place, reply) in zip(turn, replies) {
-        let page = try HashPage(reply)
-        if page.next != "0" { unread.append((place.shard, page.next)) }
-        let patches = page.fields.compactMap(Self.read)
-        if !patches.isEmpty { try await body(patches) }
-      }
-    }
   }
 
   /// Looks at about `batch` statuses from `place` on, removes those whose lease ended more than
