@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 import Index
 import Logging
 import Messaging
@@ -19,6 +20,8 @@ struct IndexLoop<Index: MinerIndex> {
   private static var lingerMilliseconds: Int32 { 1_000 }
   /// A gateway sends nothing more to a scorer that has been silent for so long, all told.
   private static var sendingMicroseconds: Int64 { 800_000 }
+  /// After a standstill the messages' own thread needs a moment to bring in what came meanwhile.
+  private static var wakingMicroseconds: UInt32 { 50_000 }
 
   private let inbox: IndexInbox
   private let feedback: FeedbackDesk
@@ -66,6 +69,7 @@ struct IndexLoop<Index: MinerIndex> {
   mutating func run() throws(ZMQError) {
     while !isDone {
       _ = try dealers.poll(timeoutMilliseconds: sleepMilliseconds())
+      if hasStoodStill { usleep(Self.wakingMicroseconds) }
       takeEvents()
       // Changes may have taken their time; what came meanwhile mustn't look older than it is.
       let now = MonotonicClock.microseconds()
@@ -76,6 +80,10 @@ struct IndexLoop<Index: MinerIndex> {
       try flush()
     }
     try dealers.setLinger(milliseconds: Self.lingerMilliseconds)
+  }
+
+  private var hasStoodStill: Bool {
+    MonotonicClock.microseconds() - lastFlush > Self.sendingMicroseconds
   }
 
   private var isDone: Bool {
