@@ -76,6 +76,28 @@ import Testing
     expectEqual(pool, members, blockCount)
   }
 
+  @Test("a set that is moved writes over none of its neighbours, whatever the sizes", arguments: 16...200)
+  func setNeighbours(blockCount: Int) {
+    let memory = BlockMemory()
+    var pool = SetPool(memory, blockCapacity: blockCount)
+    func fill(_ number: UInt32) {
+      for block in 0..<blockCount { pool[number].insert(.max, in: block) }
+    }
+    let old = (0..<5).map { _ in pool.take(memory) }
+    old.forEach(fill)
+    // Nearly full, so that sets begin to move; a newcomer stands behind the last of them at once.
+    pool.growBlocks(to: blockCount, memory)
+    let new = pool.take(memory)
+    fill(new)
+    for _ in old {
+      pool.moveSets(atMost: 1, memory)
+      for number in old + [new] {
+        #expect((0..<blockCount).allSatisfy { pool[number].words[$0] == .max })
+        #expect(pool[number].blocks(from: blockCount - 1) & 1 == 1)
+      }
+    }
+  }
+
   private func expectEqual(_ pool: SetPool, _ members: [UInt32: Set<Int>], _ blockCount: Int) {
     for (number, slots) in members {
       var words = [UInt64](repeating: 0, count: blockCount)

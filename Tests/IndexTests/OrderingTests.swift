@@ -48,7 +48,7 @@ private struct GrownFleet {
     (0..<3).allSatisfy { _ in agrees(on: world.request()) } && agrees(on: query())
   }
 
-  private mutating func agrees(on query: MatchQuery) -> Bool {
+  mutating func agrees(on query: MatchQuery) -> Bool {
     block.match(query, at: world.now).isIdentical(to: scan.match(query, at: world.now))
   }
 
@@ -133,7 +133,17 @@ private struct GrownFleet {
     fleet.refresh()
     #expect(fleet.block.isOrdering)
     #expect(fleet.block.grid.caps != before)
-    expectAgreement(&fleet)
+    // Before any block's turn has come: what stood for a cap of the old grid must not stand for a
+    // higher one of the new.
+    for place in 0..<150 {
+      let capped = query {
+        $0.topK = 1 + place % 3
+        $0.explainsFully = false
+        $0.maxPrice = Price(units: 1 << Int64(fleet.world.random.below(41)))
+      }
+      let agrees = fleet.agrees(on: capped)
+      #expect(agrees, "\(capped)")
+    }
     let more = fleet.finish()
     #expect(more != nil)
   }

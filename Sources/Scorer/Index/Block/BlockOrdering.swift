@@ -144,11 +144,7 @@ extension BlockIndex {
       current.nextStand += 1
       left -= 64
     }
-    while left > 0 && current.nextSuperblock < current.order.superblocks.count {
-      left -= 64 + empty(Int(current.order.superblocks[current.nextSuperblock]))
-      current.nextSuperblock += 1
-    }
-    if current.nextSuperblock < current.order.superblocks.count {
+    if current.nextStand < current.order.stands.count {
       ordering = current
     } else {
       release(current.order)
@@ -199,25 +195,12 @@ extension BlockIndex {
     }
   }
 
-  /// Moves those out that the order didn't know.
-  ///
-  /// - Returns: how many.
-  private mutating func empty(_ superblock: Int) -> Int {
-    var moved = 0
-    for block in blocks(of: superblock) {
-      while blocks[block].occupied != 0 {
-        let slot = block * 64 + blocks[block].occupied.trailingZeroBitCount
-        let number = Int(blocks[block].region)
-        let free = takePlace(in: number)
-        move(slot, to: free >> 6, free & 63)
-        raiseBounds(of: free >> 6, to: linearParts(lines[free], regionRows + number))
-        moved += 1
-      }
-    }
-    return moved
-  }
-
+  /// Gives the old superblocks back. All who stood there were in the order, and nobody came.
   private mutating func release(_ order: RegionOrder) {
+    assert(
+      order.superblocks.allSatisfy { superblock in
+        blocks(of: Int(superblock)).allSatisfy { blocks[$0].occupied == 0 }
+      })
     let left = Set(order.superblocks)
     regions[order.region]!.superblocks.removeAll { left.contains($0) }
     for superblock in order.superblocks { release(superblock: superblock) }
@@ -271,6 +254,4 @@ struct Ordering {
   /// The order is known.
   var isPlacing = false
   var nextStand = 0
-  /// Of the old ones, once all stands are taken.
-  var nextSuperblock = 0
 }
