@@ -76,7 +76,7 @@ import Testing
     expectEqual(pool, members, blockCount)
   }
 
-  @Test("a set that is moved writes over none of its neighbours, whatever the sizes", arguments: 16...200)
+  @Test("a set that is moved writes over none of its neighbours", arguments: 16...200)
   func setNeighbours(blockCount: Int) {
     let memory = BlockMemory()
     var pool = SetPool(memory, blockCapacity: blockCount)

@@ -74,6 +74,8 @@ enum BenchIndexReport {
       \(Format.decimal(updates.nanosecondsAlone, places: 0)) ns alone
       the refresh once a second: \(background(result.refresh))
       the upkeep ten times a second: \(background(result.maintenance))
+      a third more miners, each: \(background(result.growing))
+      the upkeep until they are in order: \(background(result.growingUpkeep))
       """
   }
 

@@ -74,6 +74,22 @@ struct BenchmarkBuild {
     }
   }
 
+  /// Takes in miners that are new, one after another, as they register.
+  ///
+  /// - Returns: how long each took.
+  mutating func add(_ rows: Range<Int>) -> DurationSamples {
+    var samples = DurationSamples()
+    for row in rows {
+      let miner = population.miner(row)
+      let begin = nanoseconds()
+      index.upsert(miner.record)
+      index.apply(miner.trust, to: miner.record.id)
+      index.apply(miner.status, to: miner.record.id)
+      samples.add(nanoseconds: nanoseconds() - begin)
+    }
+    return samples
+  }
+
   /// Applies heartbeats as a scorer does.
   ///
   /// - Returns: the nanoseconds that it took.

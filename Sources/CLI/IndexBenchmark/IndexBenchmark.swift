@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 import Index
 
 /// Measures the index in this process, on one thread, in phases one after another: building, matches at rest,
@@ -71,6 +72,7 @@ package struct IndexBenchmark {
     matchUnderUpdates(masks)
     compare(masks, count: Self.comparedAfterUpdatesCount, isTimed: false)
     updateAlone()
+    grow()
     if options.measuresGrowth { measureGrowth() }
     result.refresh.take(refreshes)
     result.maintenance.take(maintenances)
@@ -142,6 +144,35 @@ package struct IndexBenchmark {
       progress("updating: \(updated) of \(options.miners)")
     }
     result.updates.nanosecondsAlone = Double(spent) / Double(max(1, updated))
+  }
+
+  /// A third more miners, so that every region is put in order anew.
+  private mutating func grow() {
+    let end = options.miners + options.miners / 3
+    var newcomers = DurationSamples()
+    var upkeep = DurationSamples()
+    func timed(_ work: (inout BlockIndex) -> Void, _ index: inout BlockIndex) {
+      let begin = nanoseconds()
+      work(&index)
+      upkeep.add(nanoseconds: nanoseconds() - begin)
+    }
+    for first in stride(from: options.miners, to: end, by: 1_000) {
+      newcomers.add(build.add(first..<min(first + 1_000, end)))
+      timed({ $0.maintain() }, &build.index)
+      progress("growing: \(first) of \(end) miners")
+    }
+    // At most so many steps as would move everybody twice.
+    for _ in 0..<end / 256 {
+      timed({ $0.refresh(at: time.now) }, &build.index)
+      if !build.index.isOrdering { break }
+      while build.index.isOrdering {
+        timed({ $0.maintain() }, &build.index)
+        // A scorer's pauses are twenty times as long.
+        usleep(5_000)
+      }
+    }
+    result.growing.take(newcomers)
+    result.growingUpkeep.take(upkeep)
   }
 
   /// All at one moment, with tables of that moment, so that every answer is due to be the same.

@@ -57,6 +57,9 @@ package struct IndexBenchmarkResult: Sendable {
   package var refresh = Background()
   /// Ten times a second.
   package var maintenance = Background()
+  /// A newcomer, and all work in the background until a fleet a third larger is in order again.
+  package var growing = Background()
+  package var growingUpkeep = Background()
   /// Strings apart.
   package var bytesPerMiner = 0.0
   package var buildSeconds = 0.0

@@ -30,6 +30,11 @@ struct DurationSamples {
     sum += nanoseconds
   }
 
+  mutating func add(_ others: DurationSamples) {
+    values += others.values
+    sum += others.sum
+  }
+
   var count: Int { values.count }
   var sumSeconds: Double { Double(sum) / 1e9 }
 

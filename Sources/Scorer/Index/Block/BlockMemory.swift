@@ -34,6 +34,8 @@ final class BlockMemory {
   private(set) var byteCount = 0
 
   private let toucher = PageToucher()
+  /// While a fleet comes in columns grow fast, and more is touched ahead.
+  private var isFilling = true
 
   init() {
     rows = Column<MinerRow>.allocate(capacity: 0)
@@ -85,21 +87,24 @@ final class BlockMemory {
 
   private func touchAhead(_ raw: UnsafeMutableRawPointer) {
     guard let extent = held[raw] else { return }
-    let wanted = extent.byteCount + extent.byteCount / 16 + 2 * Self.largePageByteCount
+    let ahead = isFilling ? extent.byteCount / 16 + Self.largePageByteCount : 0
+    let wanted = extent.byteCount + ahead + Self.largePageByteCount
     let end = min(wanted, extent.reservedByteCount) & ~(Self.largePageByteCount - 1)
     if end <= extent.touchedByteCount { return }
     held[raw]?.touchedByteCount = end
     toucher.touch(raw + extent.touchedByteCount, end - extent.touchedByteCount)
   }
 
-  /// The fleet is there: gives back what was touched for nothing.
-  func stopTouchingAhead() {
-    if !toucher.stop() { return }
-    for (raw, extent) in held {
+  /// The fleet is there: gives back what was touched for nothing, but for a page a column.
+  func endFilling() {
+    isFilling = false
+    toucher.drop()
+    for (raw, extent) in held where extent.base != nil {
       let page = Self.largePageByteCount
-      let end = (extent.byteCount + page - 1) & ~(page - 1)
+      let end = (extent.byteCount + 2 * page - 1) & ~(page - 1)
       if end < extent.touchedByteCount {
         madvise(raw + end, extent.touchedByteCount - end, MADV_DONTNEED)
+        held[raw]?.touchedByteCount = end
       }
     }
   }

@@ -96,13 +96,14 @@ extension BlockIndex {
   private mutating func goLive() {
     if stage == .live { return }
     stage = .live
-    memory.stopTouchingAhead()
+    memory.endFilling()
   }
 
-  /// Empties all sets, for all blocks there are. At the end of a fleet's coming in it is known which
+  /// Empties all sets, for all blocks there are and a few more, so that there is time to move them when
+  /// the fleet grows. At the end of a fleet's coming in it is known which
   /// categories are common.
   private mutating func beginSets() {
-    sets.removeAll(blockCapacity: blockCapacity, memory)
+    sets.removeAll(blockCapacity: blockCapacity + blockCapacity / 16, memory)
     if !isFilling { return }
     stage = .settling
     makeCommonDense()

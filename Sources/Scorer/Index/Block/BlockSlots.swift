@@ -139,6 +139,8 @@ extension BlockIndex {
     blocks[block] = row
     ready[block] = 0
     setBounds(of: block, to: Self.nobody, isNew: true)
+    // However fast blocks come, sets that are on their way are there before the next must set out.
+    if !isFilling { sets.moveSets(atMost: 1, memory) }
     regionRows[number].withRoom = UInt32(block + 1)
   }
 

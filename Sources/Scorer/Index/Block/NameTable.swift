@@ -6,6 +6,8 @@ struct NameTable {
   /// What is still to be moved from: the smaller table, up to its cell `nextOld` empty.
   private var old: Cells?
   private var nextOld = 0
+  /// What comes next, soon.
+  private var larger: Cells?
   private(set) var count = 0
   private let hashing = NameHashing()
 
@@ -33,11 +35,15 @@ struct NameTable {
 
   /// Takes in a name that isn't there.
   mutating func insert(_ hash: UInt64, _ number: Int, _ memory: BlockMemory) {
-    if (count + 1) * 4 > cells.count * 3 {
+    // Asked for a while before it is needed, so that its pages are there.
+    if larger == nil && count > cells.count / 16 * 11 {
+      larger = Cells(count: cells.count * 2, memory)
+    }
+    if (count + 1) * 4 > cells.count * 3, let larger {
       moveOld(.max, memory)
-      old = cells
-      nextOld = 0
-      cells = Cells(count: cells.count * 2, memory)
+      (old, nextOld) = (cells, 0)
+      cells = larger
+      self.larger = nil
     }
     if old != nil { moveOld(Self.movedTogether, memory) }
     cells.put((hash & ~0xFFFF_FFFF) | UInt64(number + 1))
