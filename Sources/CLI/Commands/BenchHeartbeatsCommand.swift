@@ -27,6 +27,12 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
   @Option(help: "For how long they send them.")
   var seconds = 10.0
 
+  @Option(help: "How many of them a miner sends at once, as after a network that held them up.")
+  var burst = 1
+
+  @Flag(help: "Hold the gateways, and the bare server, to one core, and everything else to the others.")
+  var pinned = false
+
   @Option(help: "How many gateways; each bears at most 19,000 connections.")
   var gateways = 1
 
@@ -71,6 +77,10 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
     guard rate > 0, seconds > 0, httpRate > 0, httpSeconds > 0 else {
       throw ValidationError("rates and seconds must be above 0")
     }
+    guard (1...16).contains(burst) else { throw ValidationError("--burst must be 1 to 16") }
+    guard !pinned || Cores.all.count > 1 else {
+      throw ValidationError("--pinned needs two cores or more")
+    }
     guard (0...10_000).contains(httpConnections) else {
       throw ValidationError("--http-connections must be 0 to 10000")
     }
@@ -84,6 +94,7 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
 
   func run() async throws {
     FileLimit.raise()
+    if pinned { Cores.hold(getpid(), to: Cores.all.dropFirst()) }
     let folder = try TemporaryFolder()
     let signals = StopSignals.stream()
     let watch = Task {
@@ -123,6 +134,8 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
       let servers = try await hub.start { line.show($0) }
       var run = HeartbeatRun(
         folder: folder, servers: servers, connections: connections, rate: rate, seconds: seconds)
+      run.burst = burst
+      if pinned { pin(servers) }
       run.tokens = hub.tokens
       run.metrics = { try await hub.metrics() }
       run.scorerPIDs = await hub.scorerPIDs()
@@ -148,6 +161,7 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
       if httpConnections > 0 {
         run.transport = .http
         run.connections = httpConnections
+        run.burst = 1
         run.rate = httpRate
         run.seconds = httpSeconds
         report.http = try await run.measure("the hub by HTTP", line).figures
@@ -176,11 +190,19 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
     for number in 1...gateways {
       servers.append(try await BareEcho.start(log: "\(folder)/bare-\(number).log"))
     }
-    let run = HeartbeatRun(
+    var run = HeartbeatRun(
       folder: folder,
       servers: servers.map { HeartbeatServer(port: $0.port, pid: $0.child.pid) },
       connections: connections, rate: rate, seconds: seconds)
+    run.burst = burst
+    if pinned { pin(run.servers) }
     return try await run.measure("the bare server", line).figures
+  }
+}
+
+extension BenchHeartbeatsCommand {
+  private func pin(_ servers: [HeartbeatServer]) {
+    for server in servers { Cores.hold(server.pid, to: Cores.all.prefix(1)) }
   }
 }
 

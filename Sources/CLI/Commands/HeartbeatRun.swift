@@ -22,6 +22,8 @@ struct HeartbeatRun {
   var connections: Int
   var rate: Double
   var seconds: Double
+  /// Heartbeats that a miner sends at once.
+  var burst = 1
   /// One a miner; servers that ask for none get one all the same.
   var tokens: [String] = []
   /// What the hub has counted so far; nil where there is no hub.
@@ -41,7 +43,7 @@ struct HeartbeatRun {
   }
 
   /// A miner is online from its first heartbeat on, and each has one turn after the other.
-  var untilAllHaveSpoken: Duration { .seconds(1 + Double(connections) / rate) }
+  var untilAllHaveSpoken: Duration { .seconds(1 + Double(connections * burst) / rate) }
 
   /// - Parameter whileBeating: goes on beside the heartbeats, which end once it has; nil: after their time.
   /// - Returns: the figures, and the last acknowledged heartbeat's number of each miner.
@@ -104,6 +106,7 @@ struct HeartbeatRun {
         folder: folder, name: "\(transport.rawValue)-\(server.port)", transport: transport,
         port: server.port, firstMiner: first, rate: rate * Double(share) / Double(connections),
         seconds: seconds)
+      plan.burst = burst
       plan.reconnects = reconnects
       try plan.writeTokens(
         tokens.isEmpty
@@ -190,6 +193,7 @@ struct HeartbeatLoadCommand: AsyncParsableCommand {
   @Option var firstMiner: Int
   @Option var rate: Double
   @Option var seconds: Double
+  @Option var burst: Int
   @Flag var reconnects = false
 
   static func start(_ plan: LoadPlan) async throws -> ChildProcess {
@@ -199,7 +203,7 @@ struct HeartbeatLoadCommand: AsyncParsableCommand {
         "bench", "heartbeat-load", "--folder", plan.folder, "--name", plan.name,
         "--transport", plan.transport.rawValue, "--port", "\(plan.port)",
         "--first-miner", "\(plan.firstMiner)", "--rate", "\(plan.rate)",
-        "--seconds", "\(plan.seconds)",
+        "--seconds", "\(plan.seconds)", "--burst", "\(plan.burst)",
       ] + (plan.reconnects ? ["--reconnects"] : []), output: .file(plan.path("log")))
   }
 
@@ -210,6 +214,7 @@ struct HeartbeatLoadCommand: AsyncParsableCommand {
     var plan = LoadPlan(
       folder: folder, name: name, transport: transport, port: port, firstMiner: firstMiner,
       rate: rate, seconds: seconds)
+    plan.burst = burst
     plan.reconnects = reconnects
     var loop = try LoadLoop(plan)
     try loop.run()

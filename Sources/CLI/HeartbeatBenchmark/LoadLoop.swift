@@ -4,9 +4,9 @@ import Glibc
 /// Thousands of mock miners on one thread, by hand over epoll: cheap enough to load a gateway that shares
 /// the machine.
 ///
-/// Heartbeats are due at a fixed rate, whatever the server does, miner after miner. One that is due while
-/// its miner still waits for the last one's acknowledgement is left out and counted as late; waiting
-/// counts from when a heartbeat was due, not from when it could be sent.
+/// Heartbeats are due at a fixed rate, whatever the server does, miner after miner, each with
+/// one or with a burst. What is due while its miner still waits for an acknowledgement is left out and
+/// counted as late; waiting counts from when a heartbeat was due, not from when it could be sent.
 package struct LoadLoop: ~Copyable {
   private enum Phase { case connecting, connected, beating, draining, done }
 
@@ -148,7 +148,7 @@ package struct LoadLoop: ~Copyable {
 
   /// Sends what has become due.
   private mutating func beat(until now: Int64) {
-    let interval = 1e9 / plan.rate
+    let interval = Double(plan.burst) * 1e9 / plan.rate
     let wanted = Int(Double(now - beatingSince) / interval)
     while dueCount < wanted {
       let number = dueCount % connections.count
@@ -156,26 +156,28 @@ package struct LoadLoop: ~Copyable {
       dueCount += 1
       guard connections[number].state == .open else { continue }
       if connections[number].awaitsAcknowledgement {
-        state.late += 1
+        state.late += plan.burst
         continue
       }
-      connections[number].sequence += 1
       connections[number].dueNanoseconds = due
       connections[number].awaitsAcknowledgement = true
-      sendHeartbeat(number)
+      sendHeartbeats(number)
     }
   }
 
-  private mutating func sendHeartbeat(_ number: Int) {
-    text.removeAll(keepingCapacity: true)
+  private mutating func sendHeartbeats(_ number: Int) {
     request.removeAll(keepingCapacity: true)
-    BenchMiner(index: plan.firstMiner + number)
-      .appendHeartbeat(sequence: connections[number].sequence, to: &text)
-    switch plan.transport {
-    case .webSocket: LoadText.frame(opcode: 1, payload: text, to: &request)
-    case .http: LoadText.post(token: tokens[number], body: text, to: &request)
+    for _ in 0..<plan.burst {
+      connections[number].sequence += 1
+      text.removeAll(keepingCapacity: true)
+      BenchMiner(index: plan.firstMiner + number)
+        .appendHeartbeat(sequence: connections[number].sequence, to: &text)
+      switch plan.transport {
+      case .webSocket: LoadText.frame(opcode: 1, payload: text, to: &request)
+      case .http: LoadText.post(token: tokens[number], body: text, to: &request)
+      }
     }
-    state.sent += 1
+    state.sent += plan.burst
     send(request, number)
   }
 
@@ -278,12 +280,11 @@ package struct LoadLoop: ~Copyable {
   }
 
   private mutating func acknowledged(_ number: Int, _ sequence: Int) {
-    guard sequence == connections[number].sequence,
-      connections[number].acknowledged < sequence
-    else { return }
+    let last = connections[number].acknowledged
+    guard last < sequence, sequence <= connections[number].sequence else { return }
     connections[number].acknowledged = sequence
-    connections[number].awaitsAcknowledgement = false
-    state.acknowledged += 1
+    connections[number].awaitsAcknowledgement = sequence < connections[number].sequence
+    state.acknowledged += sequence - last
     state.latencies.record(nanoseconds: Self.now() - connections[number].dueNanoseconds)
   }
 
@@ -301,7 +302,7 @@ package struct LoadLoop: ~Copyable {
     state.lastFault = fault
     if connections[number].awaitsAcknowledgement {
       connections[number].awaitsAcknowledgement = false
-      cutOffCount += 1
+      cutOffCount += connections[number].sequence - connections[number].acknowledged
     }
     if plan.reconnects { redialLater(number) }
   }

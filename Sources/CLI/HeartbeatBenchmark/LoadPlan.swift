@@ -18,6 +18,8 @@ package struct LoadPlan: Sendable {
   /// Heartbeats a second, of all its miners together.
   package var rate: Double
   package var seconds: Double
+  /// How many a miner sends at once, as after a network that held them up.
+  package var burst = 1
   /// Whether who is refused or loses its connection comes again.
   package var reconnects = false
 

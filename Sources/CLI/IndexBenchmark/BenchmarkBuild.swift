@@ -3,8 +3,8 @@ import Index
 
 /// An index over a population, and the heartbeats that go on changing it.
 struct BenchmarkBuild {
-  /// Miners made, then taken in, at a time: as a scorer takes its snapshot in parts.
-  private static let chunk = 10_000
+  /// Miners made, then taken in, at a time: as many as are on a page of what a scorer reads.
+  private static let chunk = 5_000
 
   var index = BlockIndex(weights: .standard)
   var heartbeats: DriftingHeartbeats

@@ -1,5 +1,7 @@
 // What Glibc's Swift module leaves out, and the variadic calls that Swift cannot make.
+#define _GNU_SOURCE
 #include <netinet/in.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -24,4 +26,20 @@ static inline int is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 static inline int bind_address_without_port(int socket) {
   int one = 1;
   return setsockopt(socket, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
+}
+
+// Which processors the calling thread may run on: 1 or 0 for the processor of this number.
+static inline int may_run_on(int processor) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set, &set);
+  return processor < CPU_SETSIZE && CPU_ISSET(processor, &set);
+}
+
+// Holds a thread to some processors.
+static inline int hold_to_processors(pid_t thread, const int *processors, int count) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (int i = 0; i < count; i++) CPU_SET(processors[i], &set);
+  return sched_setaffinity(thread, sizeof set, &set);
 }

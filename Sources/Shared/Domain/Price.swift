@@ -1,12 +1,12 @@
 /// An exact amount of tokens, kept as a whole number of 10⁻⁸ tokens and never as binary floating point.
 package struct Price: Hashable, Comparable, Sendable, CustomStringConvertible {
   package static let fractionDigits = 8
-  package static let zero = Price(units: 0)
+  @inlinable package static var zero: Price { Price(units: 0) }
 
   /// 10⁻⁸ tokens.
   package let units: Int64
 
-  package init(units: Int64) { self.units = units }
+  @inlinable package init(units: Int64) { self.units = units }
 
   package enum ParseError: Error, Equatable { case notANumber, tooManyPlaces, outOfRange }
 
@@ -45,7 +45,7 @@ package struct Price: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// The nearest double, for scoring.
   package var tokens: Double { Double(units) / 100_000_000 }
 
-  package static func < (left: Price, right: Price) -> Bool { left.units < right.units }
+  @inlinable package static func < (left: Price, right: Price) -> Bool { left.units < right.units }
 }
 
 /// A decimal taken apart: sign, significant digits, power of ten.

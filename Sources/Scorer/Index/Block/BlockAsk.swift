@@ -165,7 +165,7 @@ extension BlockIndex {
     }!
     let postings = categories.postings(of: fewest).filter { row in
       let own = lists.lists(details[Int(row)].lists)
-      return rare.allSatisfy { lists.contains($0, in: own.all) }
+      return rare.allSatisfy { lists.addresses.contains($0, in: own.all) }
     }
     mark(postings, group)
   }

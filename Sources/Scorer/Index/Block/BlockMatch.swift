@@ -6,7 +6,7 @@ struct SearchColumns {
   let lines: Column<MinerLine>
   let rows: Column<MinerRow>
   let details: Column<MinerDetails>
-  let lists: ListPool
+  let lists: ListPool.Addresses
   let blocks: Column<BlockRow>
   let ready: Column<UInt64>
   let bounds: Column<SIMD16<Float>>
@@ -49,6 +49,7 @@ extension SearchRoom {
     let stagedBounds: Column<Float>
     let stagedMasks: Column<UInt64>
     let stagedSieved: Column<UInt64>
+    let waiting: Column<WaitingBlock>
     let top: Column<TopEntry>
   }
 
@@ -59,7 +60,7 @@ extension SearchRoom {
       rareCapabilityCount: rareCapabilityCount, rareMarks: sets[self[.capabilitiesAny].marked],
       holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds,
       stagedMasks: stagedMasks,
-      stagedSieved: stagedSieved, top: top)
+      stagedSieved: stagedSieved, waiting: waiting, top: top)
   }
 }
 
@@ -75,9 +76,11 @@ extension BlockIndex {
     if !ask.isImpossible { run(&found) }
     let isCounted = query.explainsFully || found.topCount == 0
     fetchTop(found.topCount)
-    return MatchAnswer(
-      candidates: (0..<found.topCount).map { candidate(room.top[$0], found) },
-      counts: isCounted ? counts(settling: ask) : nil)
+    // Not by `map`: its closure would take a hold on all that it needs, for each candidate anew.
+    var candidates: [Candidate] = []
+    candidates.reserveCapacity(found.topCount)
+    for place in 0..<found.topCount { candidates.append(candidate(room.top[place], found)) }
+    return MatchAnswer(candidates: candidates, counts: isCounted ? counts(settling: ask) : nil)
   }
 
   private mutating func run(_ search: inout BlockSearch) {
@@ -129,7 +132,7 @@ extension BlockIndex {
 
   var searchColumns: SearchColumns {
     SearchColumns(
-      lines: lines, rows: rows, details: details, lists: lists, blocks: blocks, ready: ready,
+      lines: lines, rows: rows, details: details, lists: lists.addresses, blocks: blocks, ready: ready,
       bounds: bounds, laneBounds: laneBounds, superblocks: superblocks, superbounds: superbounds,
       regions: regionRows)
   }

@@ -63,6 +63,11 @@ extension BlockSearch {
       if Int(line.pointee.taken) >= terms.slots || terms.price > ask.maxPrice { return }
     }
     work.miners += 1
+    if ask.limit >= SearchRoom.manyWanted {
+      // What the answer will say of it.
+      prefetch(columns.rows + Int(line.pointee.row))
+      prefetch(columns.details + Int(line.pointee.row))
+    }
     let parts = parts(line, terms, region, met)
     offer(TopEntry(score: Score.total(parts, ask.weights), slot: slot))
   }

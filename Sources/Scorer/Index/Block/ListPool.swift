@@ -19,24 +19,36 @@ struct ListPool {
     var all: Range<Int> { accel.lowerBound..<tags.upperBound }
   }
 
+  /// The lists by address, for reading.
+  struct Addresses: BitwiseCopyable {
+    fileprivate let numbers: Column<UInt32>
+
+    subscript(place: Int) -> UInt32 { numbers[place] }
+
+    func lists(_ unit: UInt32) -> Lists {
+      let start = Int(unit) * 2
+      let accel = start + 2 + Int(numbers[start] & 0xFFFF)
+      let capabilities = accel + Int(numbers[start + 1])
+      return Lists(
+        accel: start + 2..<accel, capabilities: accel..<capabilities,
+        tags: capabilities..<capabilities + Int(numbers[start] >> 16))
+    }
+
+    func contains(_ number: UInt32, in places: Range<Int>) -> Bool {
+      places.contains { numbers[$0] == number }
+    }
+  }
+
+  @inline(__always)
+  var addresses: Addresses { Addresses(numbers: numbers) }
+
   subscript(place: Int) -> UInt32 { numbers[place] }
 
-  func lists(_ unit: UInt32) -> Lists {
-    let start = Int(unit) * 2
-    let accel = start + 2 + Int(numbers[start] & 0xFFFF)
-    let capabilities = accel + Int(numbers[start + 1])
-    return Lists(
-      accel: start + 2..<accel, capabilities: accel..<capabilities,
-      tags: capabilities..<capabilities + Int(numbers[start] >> 16))
-  }
+  func lists(_ unit: UInt32) -> Lists { addresses.lists(unit) }
 
   @inline(__always)
   func firstNumber(_ unit: UInt32) -> UnsafePointer<UInt32> {
     UnsafePointer(numbers + Int(unit) * 2)
-  }
-
-  func contains(_ number: UInt32, in places: Range<Int>) -> Bool {
-    places.contains { numbers[$0] == number }
   }
 
   /// Adds a number to the list in the making.

@@ -22,22 +22,15 @@ struct TextPool {
     /// Whether the name at this place has just these bytes.
     @inline(__always)
     func holds(_ name: UnsafeRawBufferPointer, at place: UInt32) -> Bool {
-      var held = UnsafePointer(words + Int(place))
-      if held.pointee != UInt64(name.count) { return false }
+      let held = bytes(place)
+      if held.count != name.count { return false }
+      if held.count < 8 { return held.upToSevenBytes == name.upToSevenBytes }
       var offset = 0
-      while offset + 8 <= name.count {
-        held += 1
-        if held.pointee != name.loadUnaligned(fromByteOffset: offset, as: UInt64.self) {
-          return false
-        }
+      while offset + 8 < held.count {
+        if held.word(at: offset) != name.word(at: offset) { return false }
         offset += 8
       }
-      let rest = UnsafeRawPointer(held + 1)
-      for place in 0..<name.count - offset
-      where rest.load(fromByteOffset: place, as: UInt8.self) != name[offset + place] {
-        return false
-      }
-      return true
+      return held.word(at: held.count - 8) == name.word(at: held.count - 8)
     }
   }
 
