@@ -3,10 +3,10 @@
 # and runs it: run.sh address|thread [FILTER]
 #
 # That part is the C bridges, messaging and what is pure. What it leaves out, and why:
-# - OnePortTests and the gateway itself need NIO and Hummingbird: a build several times as large, for code
-#   whose threads are NIO's loops.
-# - Integration, chaos and fleet tests start whole programs and wait for leases of seconds. Under a sanitizer
-#   these are so much slower that only time-outs would decide.
+# - OnePortTests and the gateway itself need NIO and Hummingbird: a much larger build, for code whose threads
+#   are NIO's loops.
+# - Integration, chaos and fleet tests start whole programs and wait for leases of seconds: made slower, their
+#   time limits would decide, and the programs would need that larger build.
 # - Threads: what has one thread by design (the parsers, the index, trust) is the address sanitizer's alone.
 # - The index's long comparison with the plain one takes as long as all the rest: `run.sh address IndexTests`
 #   where the index has changed.
