@@ -52,7 +52,7 @@ docs: ## Make the readable page of openapi.yaml
 	@.build/python/bin/python Sources/Gateway/Pages/render_docs.py
 
 clean: ## Remove everything that was built
-	rm -rf .build
+	rm -rf .build .build-address .build-thread
 
 setup:
 	@deploy/setup-debian.sh

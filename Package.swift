@@ -110,8 +110,8 @@ let package = Package(
     .target(
       name: "CPages", path: "Sources/Gateway/Pages",
       exclude: [
-        "card.js", "charts.js", "docs.html", "icon.svg", "operator.js", "page.css", "page.js",
-        "pool.html", "pool.js", "render_docs.py", "services.html", "services.js",
+        "card.js", "charts.js", "docs.html", "icon.svg", "keys.js", "operator.js", "page.css",
+        "page.js", "pool.html", "pool.js", "render_docs.py", "services.html", "services.js",
       ], cSettings: [.treatAllWarnings(as: .error)]),
     library("GatewayAPI", path: "Sources/Gateway/API", ["Domain", "JSON"]),
     library(
@@ -189,8 +189,7 @@ let package = Package(
       "StoreTests",
       [
         "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
-        "TestSupport", "Trust", "Wire",
-        lifecycle, log,
+        "Trust", "Wire", lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Admission", "CLinux", "Settings"]),
@@ -235,16 +234,19 @@ let package = Package(
   cLanguageStandard: .c2x
 )
 
-// A sanitizer's build is a whole one, of all dependencies too: `make sanitize` leaves out what needs
-// Hummingbird, which is most of it, and keeps the C bridges, the messaging and what is pure.
+// A sanitizer's build is a whole one, of all dependencies too: `make sanitize` builds the tests of the C
+// bridges, of messaging and of what is pure, and what they need, which is neither NIO nor Hummingbird.
 if Context.environment["POOLHUB_SANITIZED"] != nil {
-  let kept = [
+  var kept: Set<String> = []
+  func keep(_ name: String) {
+    guard kept.insert(name).inserted else { return }
+    let dependencies = package.targets.first { $0.name == name }?.dependencies ?? []
+    for case .byNameItem(let needed, _) in dependencies { keep(needed) }
+  }
+  [
     "DomainTests", "JSONTests", "WireTests", "FuzzTests", "MessagingTests", "StoreTests",
     "IndexTests", "TrustTests", "GatewayTests",
-  ]
-  package.targets.removeAll { target in
-    (target.type == .test && !kept.contains(target.name)) || target.type == .executable
-  }
-  package.targets.removeAll { ["OnePort", "Chaos", "IndexBenchmark"].contains($0.name) }
+  ].forEach(keep)
+  package.targets.removeAll { !kept.contains($0.name) }
   package.products = []
 }

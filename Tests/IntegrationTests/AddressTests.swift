@@ -10,6 +10,7 @@ extension RunningProcesses {
     @Test("Coordinators', operators' and metrics' paths are open to their addresses alone")
     func allowed() async throws {
       try await OwnFleet.with { fleet in
+        try await fleet.startScorer()
         let client = try await fleet.startGateway(
           1,
           [
@@ -17,7 +18,6 @@ extension RunningProcesses {
             "POOLHUB_OPERATOR_ALLOW": "198.51.100.0/24", "POOLHUB_METRICS_ALLOW": "198.51.100.7",
             "POOLHUB_TRUSTED_PROXIES": "127.0.0.0/8", "POOLHUB_LEASE_TTL_SEC": "60",
           ])
-        try await fleet.startScorer()
         await eventually("a scorer is there") {
           (try? await client.request("GET", "/v1/health"))?.status == 200
         }
@@ -54,6 +54,7 @@ extension RunningProcesses {
     @Test("Nobody's word counts where no proxy is trusted")
     func untrusted() async throws {
       try await OwnFleet.with { fleet in
+        try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": "\(fleet.link(1)),\(fleet.link(2))"])
         let client = try await fleet.startGateway(1, ["POOLHUB_METRICS_ALLOW": "198.51.100.7"])
         #expect(try await client.request("GET", "/metrics", headers: [Self.friends]).status == 403)
         let own = try await fleet.startGateway(2, ["POOLHUB_METRICS_ALLOW": "127.0.0.1"])
@@ -64,6 +65,7 @@ extension RunningProcesses {
     @Test("A balancer's PROXY header says who is calling, and must be there")
     func proxyHeader() async throws {
       try await OwnFleet.with { fleet in
+        try await fleet.startScorer()
         // From ::1 it is asked plainly, from 127.0.0.1 by a balancer.
         let client = try await fleet.startGateway(
           1, host: "::1",

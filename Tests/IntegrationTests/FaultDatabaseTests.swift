@@ -11,8 +11,8 @@ extension RunningProcesses {
       "a PostgreSQL that answers but writes nothing: 503 for what must last, and health says so")
     func writesRefused() async throws {
       try await OwnFleet.with { fleet in
-        let client = try await fleet.startGateway()
         try await fleet.startScorer()
+        let client = try await fleet.startGateway()
         try await client.waitForHealth("ok", scorers: 1)
         let miner = try await LiveMiner.register("ro", capability: "ro", at: client)
         let operatorsPool = PostgresPool(dsn: fleet.postgres.dsn)

@@ -45,8 +45,8 @@ extension RunningProcesses {
     @Test("a Redis that answers but takes no writes counts as away, and all is there afterwards")
     func writesRefused() async throws {
       try await OwnFleet.with { fleet in
-        let client = try await fleet.startGateway()
         for number in 1...2 { try await fleet.startScorer(number) }
+        let client = try await fleet.startGateway()
         try await client.waitForHealth("ok", scorers: 2)
         for refusal in Refusal.allCases {
           try await check(refusal, in: fleet, client)
@@ -86,8 +86,8 @@ extension RunningProcesses {
     func slow() async throws {
       try await OwnFleet.with { fleet in
         let patient = ["POOLHUB_LEASE_TTL_SEC": "30"]
-        let client = try await fleet.startGateway(1, patient)
         for number in 1...2 { try await fleet.startScorer(number, patient) }
+        let client = try await fleet.startGateway(1, patient)
         try await client.waitForHealth("ok", scorers: 2)
         let old = try await LiveMiner.register(2, capability: "slow", at: client)
         for store in [fleet.database, fleet.cache] { store.set(.delays(.milliseconds(200))) }
@@ -149,8 +149,8 @@ extension RunningProcesses {
     @Test("A Redis that came back empty is filled again: signs of life, and sessions that ended")
     func emptied() async throws {
       try await OwnFleet.with { fleet in
-        let client = try await fleet.startGateway()
         try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": "\(fleet.link(1)),\(fleet.link(2))"])
+        let client = try await fleet.startGateway()
         try await client.waitForHealth("ok", scorers: 1)
         let miners = try await LiveMiner.register(3, capability: "empty", at: client)
         let gone = try await LiveMiner.register("gone", capability: "gone", at: client)

@@ -84,11 +84,15 @@ extension RunningProcesses.Contract {
       #expect(try await corner.client.matchStatus(second.key) == 200)
     }
 
+    private static func mistyped(_ key: String) -> String {
+      String(key.dropLast()) + (key.hasSuffix("a") ? "b" : "a")
+    }
+
     @Test("A typo is told from a key that is unknown")
     func typo() async throws {
       let corner = try Corner("keys-typo")
       let key = try await corner.client.issue(#"{"kind": "miner"}"#).key
-      let typo = String(key.dropLast()) + (key.hasSuffix("a") ? "b" : "a")
+      let typo = Self.mistyped(key)
       let refused = try await corner.client.register(corner.id("m"), key: typo)
       #expect(refused.status == 422)
       #expect(refused.json?["errors"]?.array?.first?["field"]?.string == "api_key")
@@ -138,6 +142,42 @@ extension RunningProcesses.Contract {
       let mine = try #require(entries.first { $0["subject"]?.string == issued.id })
       #expect(mine["origin"]?.string == "127.0.0.1" && mine["actor"]?.string == "operator")
       #expect(!log.text.contains(issued.key) && !log.text.contains(rotated.key))
+    }
+
+    @Test("Keys are counted as they are issued, revoked and refused")
+    func metrics() async throws {
+      let corner = try Corner("keys-metrics")
+      let client = corner.client
+      func counts() async throws -> [Double] {
+        let text = PrometheusText(try await client.request("GET", "/metrics").text)
+        return [
+          text.total("poolhub_keys_issued_total", ["kind": "miner"]),
+          text.total("poolhub_keys_revoked_total", ["kind": "miner"]),
+        ]
+          + ["unknown", "mistyped", "revoked", "wrong_key", "key_ended"].map {
+            text.total("poolhub_key_refusals_total", ["reason": $0])
+          }
+      }
+      let before = try await counts()
+      let first = try await client.issue(#"{"kind": "miner"}"#)
+      let answer = try await client.register(corner.id("m"), key: first.key)
+      let token = try #require(answer.json?["session_token"]?.string)
+      _ = try await client.rotate(first.id, overlapSeconds: 3_600)
+      #expect(try await client.revoke(first.id).status == 200)
+      #expect(try await client.revoke(first.id).status == 200)
+      #expect(try await client.renewLease(token: token).status == 401)
+      #expect(try await client.renewLease(token: "nobody's-key-0123456789").status == 401)
+      #expect(try await client.matchStatus("nobody's-secret-0123456789") == 401)
+      #expect(try await client.renewLease(token: Self.mistyped(first.key)).status == 401)
+      let other = "another-key-0123456789"
+      #expect(try await client.register(corner.id("m"), key: other).status == 403)
+      // No look-up and no refusal: nothing was presented.
+      #expect(try await client.request("GET", "/v1/miners/status").status == 401)
+      let unused = try await client.issue(#"{"kind": "miner"}"#)
+      #expect(try await client.revoke(unused.id).status == 200)
+      #expect(try await client.register(corner.id("other"), key: unused.key).status == 403)
+      let grown = zip(try await counts(), before).map { $0 - $1 }
+      #expect(grown == [3, 2, 2, 1, 1, 1, 1])
     }
   }
 }

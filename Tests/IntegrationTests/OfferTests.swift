@@ -46,9 +46,9 @@ extension RunningProcesses {
           "POOLHUB_COORDINATOR_SECRETS":
             "tests:\(OwnFleet.coordinatorSecret),two:the-secret-of-two"
         ]
+        try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": "\(fleet.link(1)),\(fleet.link(2))"])
         let client = try await fleet.startGateway(1, two)
         let other = try await fleet.startGateway(2, two)
-        try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": "\(fleet.link(1)),\(fleet.link(2))"])
         try await client.waitForHealth("ok", scorers: 1)
         try await other.waitForHealth("ok", scorers: 1)
         let miner = try await LiveMiner.register("m", capability: "c", at: client)
@@ -91,13 +91,13 @@ extension RunningProcesses {
     @Test("It ends, its key can be changed under it, and it can be asked for")
     func ends() async throws {
       try await OwnFleet.with { fleet in
+        let links = (1...3).map { fleet.link($0) }.joined(separator: ",")
+        try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": links])
         let client = try await fleet.startGateway(
           1, [Self.offerKeys: Self.old, "POOLHUB_OFFER_TTL_SEC": "1"])
         let rotated = try await fleet.startGateway(
           2, [Self.offerKeys: "\(Self.new),\(Self.old)", "POOLHUB_OFFERS": "required"])
         let rotatedAway = try await fleet.startGateway(3, [Self.offerKeys: Self.new])
-        let links = (1...3).map { fleet.link($0) }.joined(separator: ",")
-        try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": links])
         for hub in [client, rotated, rotatedAway] { try await hub.waitForHealth("ok", scorers: 1) }
         let miner = try await LiveMiner.register("m", capability: "c", at: client)
         try await whileSpeaking([miner]) {
@@ -121,13 +121,13 @@ extension RunningProcesses {
     @Test("A least trust and a share of newcomers are a scorer's settings")
     func newcomers() async throws {
       try await OwnFleet.with { fleet in
-        let client = try await fleet.startGateway()
         try await fleet.startScorer(
           1,
           [
             "POOLHUB_MIN_TRUST": "0.55", "POOLHUB_EXPLORATION_SHARE": "0.5",
             "POOLHUB_TRUST_UNPROVEN": "1", "POOLHUB_TRUST_PAIR_DAY": "good:20",
           ])
+        let client = try await fleet.startGateway()
         try await client.waitForHealth("ok", scorers: 1)
         let miners = try await LiveMiner.register(2, capability: "c", at: client)
         try await whileSpeaking(miners) {

@@ -78,7 +78,8 @@ final class OwnFleet: Sendable {
   /// Where the gateway of this number meets its scorers, if nothing else is said.
   func link(_ number: Int = 1) -> String { "ipc://\(folder.path)/link-\(number)" }
 
-  /// Starts a gateway and waits until it serves; stores and scorers may be away.
+  /// Starts a gateway and waits until it serves; stores and scorers may be away. Where a scorer is, it
+  /// serves at once, otherwise after three seconds: so start scorers first, if that makes no difference.
   @discardableResult
   func startGateway(
     _ number: Int = 1, host: String = "127.0.0.1", _ changes: [String: String] = [:]

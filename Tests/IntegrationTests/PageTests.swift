@@ -11,9 +11,9 @@ extension RunningProcesses {
   struct Pages {
     /// Screenshots, to be looked at.
     private static let pictures = "\(PythonRun.root)/.build/pictures"
-    /// `make fuzz` asks for more.
-    private static let fuzzSeconds =
-      ProcessInfo.processInfo.environment["POOLHUB_FUZZ_SECONDS"].flatMap(Int.init) ?? 40
+    /// `make fuzz` asks for more, and to be told what was tried.
+    private static let moreFuzzSeconds =
+      ProcessInfo.processInfo.environment["POOLHUB_FUZZ_SECONDS"].flatMap(Int.init)
 
     @Test("The readable page is what openapi.yaml makes")
     func docs() async throws {
@@ -33,8 +33,10 @@ extension RunningProcesses {
 
     @Test("schemathesis finds no answer that openapi.yaml doesn't describe")
     func fuzz() async throws {
-      try await expectPassed(
-        "fuzz.py", ["\(Self.fuzzSeconds)"], patience: .seconds(140 + 2 * Self.fuzzSeconds))
+      let seconds = Self.moreFuzzSeconds ?? 40
+      let output = try await expectPassed(
+        "fuzz.py", ["\(seconds)"], patience: .seconds(140 + 2 * seconds))
+      if Self.moreFuzzSeconds != nil { print(output) }
     }
 
     @Test("WebSockets keep to RFC 6455, with a peer of other people's making")
@@ -68,13 +70,15 @@ extension RunningProcesses {
       }
     }
 
+    @discardableResult
     private func expectPassed(
       _ program: String, _ arguments: [String] = [], patience: Duration = PythonRun.patience
-    ) async throws {
+    ) async throws -> String {
       let hub = try suiteHub()
       let run = try await PythonRun.run(
         "Tests/Python/\(program)", ["\(hub.directory)/dev.json"] + arguments, patience: patience)
       #expect(run.status == 0, "\(run.output)")
+      return run.output
     }
   }
 }

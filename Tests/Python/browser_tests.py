@@ -205,6 +205,64 @@ def miners_are_found():
         ["completed", "completed", "failed", "completed", "accepted"])))], reports
 
 
+def issue_key(**fields):
+    answer = hub.ask("POST", "/v1/keys", fields, hub.operator)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def keys_are_shown():
+    live = issue_key(kind="coordinator", coordinator="pages", label="of the pages' test")
+    unused = issue_key(kind="miner", label="rack 7")
+    browser.type("#k-owner", "pages")
+    browser.click("#k-search button")
+    browser.wait("its key", lambda: [row[:3] for row in rows("keys")]
+                 == [[live["key_id"] + "of the pages' test", "coordinator", "pages"]])
+    assert rows("keys")[0][5] == "live"
+    browser.find("#k-owner").clear()
+    browser.run("document.getElementById('k-kind').value = 'miner'")
+    browser.click("#k-search button")
+    browser.wait("a page of miners' keys", lambda: len(rows("keys")) == 25)
+    browser.click("#k-more")
+    listed = hub.ask("GET", "/v1/keys?kind=miner&limit=1000", bearer=hub.operator).json["keys"]
+    browser.wait("all of them", lambda: [row[0] for row in rows("keys")]
+                 == [key["key_id"] + key["label"] for key in listed])
+    shown = next(row for row in rows("keys") if row[0].startswith(unused["key_id"]))
+    assert shown[2] == "nobody yet", shown
+    browser.run("[...document.querySelectorAll('#keys button')].find((each) => each.textContent === 'gpu-02').click()")
+    browser.wait("its owner", lambda: browser.text("#miner-title") == "gpu-02")
+    browser.click("#miner-close")
+    page = browser.run("return document.documentElement.outerHTML")
+    assert live["key"] not in page and unused["key"] not in page
+
+
+def key_is_revoked():
+    """Asked for twice; and whoever holds it is refused."""
+    issued = issue_key(kind="coordinator", coordinator="doomed")
+    match = {"job_id": "j"}
+    assert hub.ask("POST", "/v1/match", match, issued["key"]).status == 200
+    browser.run("document.getElementById('k-kind').value = ''")
+    browser.type("#k-owner", "doomed")
+    browser.click("#k-search button")
+    browser.wait("its key", lambda: [row[2] for row in rows("keys")] == ["doomed"])
+    browser.click("#keys button")
+    browser.wait("the question", lambda: browser.find("#revoke").is_displayed())
+    assert issued["key_id"] in browser.text("#revoke") and "doomed is refused" in browser.text("#revoke")
+    browser.check_access("the question")
+    browser.picture("operator-revoke")
+    browser.click("#revoke-no")
+    browser.wait("no question", lambda: not browser.find("#revoke").is_displayed())
+    assert hub.ask("POST", "/v1/match", match, issued["key"]).status == 200
+    browser.click("#keys button")
+    browser.click("#revoke-yes")
+    browser.wait("it is revoked", lambda: rows("keys")[0][5].startswith("revoked"))
+    assert not browser.find("#revoke").is_displayed() and not browser.all("#keys button")
+    assert hub.ask("POST", "/v1/match", match, issued["key"]).status == 401
+    browser.find("#k-owner").clear()
+    browser.click("#k-search button")
+    browser.wait("a page", lambda: len(rows("keys")) == 25)
+
+
 def hostile_names_are_text():
     browser.type("#m-q", "hostile")
     browser.click("#search button")
@@ -406,6 +464,8 @@ def main():
     run.test("the match explorer equals /v1/match", explorer_equals_match)
     run.test("the match explorer tells what is wrong", explorer_tells_faults)
     run.test("a miner is found and shown with its evidence", miners_are_found)
+    run.test("keys are listed, and no secret with them", keys_are_shown)
+    run.test("a key is revoked, once one is sure", key_is_revoked)
     run.test("the operator's part is accessible", browser.check_access, "operator")
     run.test("the operator's part in pictures", browser.picture, "operator")
     run.test("hostile names are shown as text", hostile_names_are_text)

@@ -12,61 +12,26 @@ import sys
 import threading
 import time
 
+from bystanders import PATIENCE, TIMEOUT, Bystanders
 from hub import Hub, Run
 
-TIMEOUT = 15
 REQUEST_TIMEOUT = 2
 IDLE = 10_000
 GROWTH_LIMIT = 64 * 1024 * 1024
 # As many idle connections as may stay, 4,096, at what one of them takes in a debug build.
 IDLE_GROWTH_LIMIT = 4_096 * 32 * 1024
-# A shared machine may stop for a moment.
-PATIENCE = 2.0
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
-class Bystanders:
-    """Callers over HTTP on connections of their own: one matches, one is a miner that beats."""
+def caller(hub, request):
+    """Somebody who asks the same again and again, on a connection of its own."""
+    sock = dial(hub)
 
-    def __init__(self, hub, key):
-        match = b'{"job_id": "bystander"}'
-        beat = b'{"queue_len": 0}'
-        requests = [post("/v1/match", match, hub.coordinator), post("/v1/miners/heartbeat", beat, key)]
-        self.slowest = 0.0
-        self.answers = 0
-        self.faults = []
-        self.ending = False
-        self.threads = [threading.Thread(target=self.live, args=(hub, each), daemon=True) for each in requests]
-        for thread in self.threads:
-            thread.start()
-
-    def live(self, hub, request):
-        try:
-            sock = dial(hub)
-            while not self.ending:
-                started = time.monotonic()
-                sock.sendall(request)
-                status = read_answer(sock)[0]
-                assert status == 200, status
-                self.slowest = max(self.slowest, time.monotonic() - started)
-                self.answers += 1
-                time.sleep(0.05)
-        except Exception as error:  # Told by `check`.
-            self.faults.append(repr(error))
-
-    def check(self):
-        before, started = self.answers, time.monotonic()
-        while self.answers < before + 4 and time.monotonic() - started < 4 * PATIENCE:
-            time.sleep(0.05)
-        slowest, self.slowest = self.slowest, 0.0
-        assert not self.faults, self.faults
-        assert self.answers > before, "nobody is answered"
-        assert slowest < PATIENCE, f"an answer took {slowest:.2f} s"
-
-    def end(self):
-        self.ending = True
-        for thread in self.threads:
-            thread.join(TIMEOUT)
+    def ask():
+        sock.sendall(request)
+        status = read_answer(sock)[0]
+        assert status == 200, status
+    return ask
 
 
 def post(path, body, bearer):
@@ -194,7 +159,11 @@ def main():
         processes = json.load(file)["processes"]
     pid = next(process["pid"] for process in processes if process["name"] == "gateway-1")
     live = head(start=b"GET /v1/live HTTP/1.1")
-    bystanders = Bystanders(hub, hub.register("bystander"))
+    key = hub.register("bystander")
+    bystanders = Bystanders([
+        lambda: caller(hub, post("/v1/match", b'{"job_id": "bystander"}', hub.coordinator)),
+        lambda: caller(hub, post("/v1/miners/heartbeat", b'{"queue_len": 0}', key)),
+    ], pause=0.05)
     run = Run()
 
     def memory():
@@ -235,32 +204,36 @@ def main():
     abuse("what two readers could read differently is refused, and its connection ends", all_refused, REFUSED, 400)
     abuse("a head over the limits gets 431", all_refused, TOO_LARGE, 431)
 
-    def slow(first, piece, pause=0.1):
-        """Trickles pieces until the gateway has had enough."""
-        socks = [dial(hub) for _ in range(50)]
+    def slow(cases):
+        """Trickles pieces, of all cases at once, until the gateway has had enough of each."""
         started = time.monotonic()
-        for sock in socks:
-            sock.sendall(first)
-        open_ = set(socks)
+        open_ = []
+        for name, (first, piece) in cases.items():
+            for _ in range(50):
+                sock = dial(hub)
+                sock.sendall(first)
+                open_.append((name, sock, piece))
         while open_ and time.monotonic() - started < TIMEOUT:
-            for sock in list(open_):
+            for each in list(open_):
                 try:
-                    sock.sendall(piece)
+                    each[1].sendall(each[2])
                 except OSError:
-                    open_.remove(sock)
-            time.sleep(pause)
+                    open_.remove(each)
+                    each[1].close()
+            time.sleep(0.1)
         took = time.monotonic() - started
-        for sock in socks:
-            sock.close()
-        assert not open_, f"{len(open_)} are still there after {took:.1f} s"
+        assert not open_, f"still there after {took:.1f} s: {set(name for name, *_ in open_)}"
         assert took < REQUEST_TIMEOUT + PATIENCE + 1, f"it took {took:.1f} s"
     body = b"POST /v1/feedback HTTP/1.1\r\nHost: h\r\n"
-    abuse("a slow request line", slow, b"GET /v1/li", b"v")
-    abuse("slow headers", slow, body, b"X: y\r\n")
-    abuse("a slow body", slow, body + b"Content-Length: 60000\r\n\r\n", b"x")
-    abuse("slow chunks", slow, body + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n")
-    abuse("an endless chunk extension", slow, body + b"Transfer-Encoding: chunked\r\n\r\n1;", b"e" * 1_000)
-    abuse("slow trailers", slow, body + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n")
+    transfer = b"Transfer-Encoding: chunked\r\n\r\n"
+    abuse("slow in every part of a request, 300 at once", slow, {
+        "a request line": (b"GET /v1/li", b"v"),
+        "headers": (body, b"X: y\r\n"),
+        "a body": (body + b"Content-Length: 60000\r\n\r\n", b"x"),
+        "chunks": (body + transfer, b"1\r\nx\r\n"),
+        "an endless chunk extension": (body + transfer + b"1;", b"e" * 1_000),
+        "trailers": (body + transfer + b"0\r\n", b"X: y\r\n"),
+    })
 
     def flood(first, piece):
         """As fast as can be, until the gateway has had enough."""
@@ -274,7 +247,6 @@ def main():
             except OSError:
                 return
         raise AssertionError(f"{sent} bytes were taken")
-    transfer = b"Transfer-Encoding: chunked\r\n\r\n"
     abuse("an endless body is cut off", flood, body + transfer, b"1000\r\n" + b"x" * 4_096 + b"\r\n")
     abuse("also where no body belongs", flood, b"GET /v1/live HTTP/1.1\r\nHost: h\r\n" + transfer,
           b"1000\r\n" + b"x" * 4_096 + b"\r\n")

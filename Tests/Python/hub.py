@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -60,10 +61,11 @@ class Run:
         self.failed = 0
 
     def test(self, name, body, *arguments):
+        started = time.monotonic()
         try:
             body(*arguments)
             self.passed += 1
-            print(f"ok      {name}", flush=True)
+            print(f"ok      {name} ({time.monotonic() - started:.1f} s)", flush=True)
         except Exception as error:  # Whatever it is, the others go on.
             self.failed += 1
             line = error.__traceback__

@@ -1,6 +1,6 @@
 """TLS in the gateway itself: certificates made by openssl, real handshakes, HTTP and WebSockets over them.
 
-Usage: tls_tests.py GATEWAY ENVIRONMENT, the second as JSON."""
+Usage: tls_tests.py GATEWAY ENVIRONMENT LINK…, the second as JSON; a scorer is at the links."""
 
 import base64
 import json
@@ -12,9 +12,11 @@ import subprocess
 import sys
 import time
 
-GATEWAY, ENVIRONMENT = sys.argv[1], json.loads(sys.argv[2])
+GATEWAY, ENVIRONMENT, LINKS = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3:]
 COORDINATOR = ENVIRONMENT["POOLHUB_COORDINATOR_SECRETS"].split(":")[1]
 PATIENCE = 20
+# As short as a busy machine bears: it bounds handshakes too.
+REQUEST_TIMEOUT = 3
 
 
 def openssl(*words):
@@ -46,8 +48,7 @@ class Gateway:
         self.port = free_port()
         self.log = open(f"gateway-{number}.log", "w+")
         own = {"POOLHUB_BIND": "127.0.0.1", "POOLHUB_PORT": str(self.port), "POOLHUB_LEASE_TTL_SEC": "60",
-               "POOLHUB_GATEWAY_ID": f"tls-{number}",
-               "POOLHUB_SCORER_BIND": f"ipc://{os.getcwd()}/link-{number}",
+               "POOLHUB_GATEWAY_ID": f"tls-{number}", "POOLHUB_SCORER_BIND": LINKS[number - 1],
                "POOLHUB_TLS_CERTIFICATE": "server.crt", "POOLHUB_TLS_KEY": "server.key", **settings}
         self.process = subprocess.Popen([GATEWAY], env={**ENVIRONMENT, **own}, stdout=self.log,
                                         stderr=subprocess.STDOUT)
@@ -142,7 +143,7 @@ def beat(link, sequence):
 
 
 def test_without_clients():
-    gateway = Gateway(1)
+    gateway = Gateway(1, POOLHUB_REQUEST_TIMEOUT_SEC=str(REQUEST_TIMEOUT))
     assert gateway.ask("GET", "/v1/live")[0] == 200
     status, token = register(gateway, "plain")
     assert status == 200
@@ -150,8 +151,7 @@ def test_without_clients():
         assert link.version() == "TLSv1.3" and link.selected_alpn_protocol() is None
         for _ in range(3):
             assert exchange(link, "GET", "/v1/live", close=False)[0] == 200
-        assert exchange(link, "POST", "/v1/match", {"job_id": "j", "hints": {"deadline_ms": 50}},
-                        token=COORDINATOR)[0] in (200, 503)
+        assert exchange(link, "POST", "/v1/match", {"job_id": "j"}, token=COORDINATOR)[0] == 200
     websocket = gateway.dial()
     assert open_websocket(websocket, token) == 101
     beat(websocket, 1)
@@ -165,6 +165,8 @@ def test_without_clients():
     faults = [line for line in gateway.ask("GET", "/metrics")[1].splitlines()
               if line.startswith("poolhub_connection_faults_total")]
     assert any('fault="tls_handshake"' in line for line in faults), faults
+    # A gateway that stops waits ten seconds for a peer that doesn't answer its farewell.
+    websocket.close()
     gateway.stop()
 
 
@@ -178,19 +180,19 @@ def versions(gateway):
 
 
 def slow_handshakes(gateway):
-    """Who says half of a hello, or a byte a second, is gone in the ten seconds that a first request has."""
+    """Who says half of a hello, or a byte now and then, is gone in the time that a first request has."""
     started = time.monotonic()
     with socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as half, \
             socket.create_connection(("127.0.0.1", gateway.port), PATIENCE) as drip:
         half.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
         half.settimeout(PATIENCE)
-        for _ in range(9):
-            drip.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc"[_:_ + 1])
-            time.sleep(1)
+        for byte in b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc":
+            drip.sendall(bytes([byte]))
+            time.sleep(REQUEST_TIMEOUT / 10)
         assert half.recv(1) == b""
         drip.settimeout(PATIENCE)
         assert drip.recv(1) == b""
-    assert 8 < time.monotonic() - started < 15
+    assert 0.8 * REQUEST_TIMEOUT < time.monotonic() - started < REQUEST_TIMEOUT + 5
 
 
 def serial(gateway, trusted="ca"):
@@ -243,11 +245,11 @@ def names(gateway):
     for token, status in [(one, 101), (two, 403), ("key-of-two-0123456789", 403)]:
         with gateway.dial("one") as link:
             assert open_websocket(link, token) == status, token
-    body = {"job_id": "j", "hints": {"deadline_ms": 50}}
+    body = {"job_id": "j"}
     for client, good in [("one", False), ("tests", True), ("other", False), (None, True)]:
         for headers, token in [((), COORDINATOR), ((f"X-PoolHub-Key: {COORDINATOR}",), None)]:
             status, _ = gateway.ask("POST", "/v1/match", body, token, client, headers)
-            assert (status in (200, 503)) == good and (status == 403) != good, (client, status)
+            assert status == (200 if good else 403), (client, status)
     admin = ENVIRONMENT["POOLHUB_ADMIN_SECRET"]
     assert gateway.ask("GET", "/v1/miners", token=admin, client="one")[0] == 403
     assert gateway.ask("GET", "/v1/miners", token=admin, client="operator")[0] == 200
@@ -290,8 +292,9 @@ def main():
     certificate("stranger", "strangers", "URI:urn:poolhub:miner:one")
     certificate("expired", "ca", "URI:urn:poolhub:miner:one", days="-1")
     for test in (test_bad_files, test_without_clients, test_optional_clients, test_required_clients):
+        started = time.monotonic()
         test()
-        print(test.__name__, "ok", flush=True)
+        print(f"ok      {test.__name__} ({time.monotonic() - started:.1f} s)", flush=True)
 
 
 main()

@@ -6,68 +6,32 @@ import os
 import resource
 import socket
 import sys
-import threading
 import time
 
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
+from bystanders import TIMEOUT, Bystanders
 from hub import Hub, Run
 
-TIMEOUT = 10
 PATH = "/v1/miners/heartbeat"
 HALF_OPEN = 10_000
 # What buffers and the allocator may keep; 10,000 connections' worth of anything would be far more.
 GROWTH_LIMIT = 48 * 1024 * 1024
-# A shared machine may stop for a moment, also a test's.
-PATIENCE = 2.0
 
 
-class Witnesses:
-    """Miners that speak ten times a second and note how long each `ack` took."""
+def miner(ws):
+    """Speaks once each time, and waits for its `ack`."""
+    sequence = 0
 
-    def __init__(self, hub, count):
-        self.slowest = 0.0
-        self.acks = 0
-        self.faults = []
-        self.ending = False
-        self.threads = []
-        for number in range(count):
-            ws = dial(hub, hub.register(f"witness-{number}"))
-            thread = threading.Thread(target=self.live, args=(ws,), daemon=True)
-            thread.start()
-            self.threads.append(thread)
-
-    def live(self, ws):
-        sequence = 0
-        try:
-            while not self.ending:
-                sequence += 1
-                started = time.monotonic()
-                ws.send(json.dumps({"seq": sequence, "queue_len": 0}))
-                answer = json.loads(ws.recv(TIMEOUT))
-                assert answer["seq"] == sequence, answer
-                self.slowest = max(self.slowest, time.monotonic() - started)
-                self.acks += 1
-                time.sleep(0.1)
-        except Exception as error:  # Told by `check`.
-            self.faults.append(repr(error))
-        ws.socket.close()
-
-    def check(self):
-        """All still there, none kept waiting, since the last time."""
-        before = self.acks
-        time.sleep(0.3)
-        slowest, self.slowest = self.slowest, 0.0
-        assert not self.faults, self.faults
-        assert self.acks > before, "nobody speaks"
-        assert slowest < PATIENCE, f"an ack took {slowest:.2f} s"
-
-    def end(self):
-        self.ending = True
-        for thread in self.threads:
-            thread.join(TIMEOUT)
+    def ask():
+        nonlocal sequence
+        sequence += 1
+        ws.send(json.dumps({"seq": sequence, "queue_len": 0}))
+        answer = json.loads(ws.recv(TIMEOUT))
+        assert answer["seq"] == sequence, answer
+    return ask
 
 
 def dial(hub, key):
@@ -112,7 +76,8 @@ def main():
         return sum(values)
 
     run = Run()
-    witnesses = Witnesses(hub, 10)
+    sockets = [dial(hub, hub.register(f"witness-{number}")) for number in range(10)]
+    witnesses = Bystanders([lambda ws=ws: miner(ws) for ws in sockets], pause=0.1)
     key = hub.register("abuser")
 
     def abuse(name, body):

@@ -23,6 +23,38 @@ import Testing
     }
   }
 
+  @Test(
+    "A role that doesn't own the table adds to it and reads it, and can't take its guard away",
+    arguments: [
+      "UPDATE poolhub.audit_log SET outcome = 'done'", "DELETE FROM poolhub.audit_log",
+      "TRUNCATE poolhub.audit_log", "DROP TABLE poolhub.audit_log",
+      "DROP TRIGGER audit_log_only_grows ON poolhub.audit_log",
+      "ALTER TABLE poolhub.audit_log DISABLE TRIGGER ALL",
+      "CREATE OR REPLACE FUNCTION poolhub.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+      "SET session_replication_role = replica",
+    ])
+  func roleOfGateways(_ sql: String) async throws {
+    try await PostgresTestServer.withFreshPool(sessions: 1) { pool in
+      try await pool.run { connection in
+        // Roles are the whole server's, and this one stays in its transaction.
+        try connection.executeScript(
+          """
+          BEGIN;
+          CREATE ROLE gateways_of_the_test;
+          GRANT USAGE ON SCHEMA poolhub TO gateways_of_the_test;
+          GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON poolhub.audit_log TO gateways_of_the_test;
+          SET LOCAL ROLE gateways_of_the_test;
+          INSERT INTO poolhub.audit_log
+            (actor, origin, action, subject, outcome, detail, request_id)
+            VALUES ('a', 'b', 'c', 'd', 'e', 'f', 'g');
+          SELECT FROM poolhub.audit_log
+          """)
+        #expect(throws: PostgresError.self) { try connection.executeScript(sql) }
+        try connection.executeScript("ROLLBACK")
+      }
+    }
+  }
+
   @Test("Pages go back in time, of one action or of all")
   func pages() async throws {
     try await PostgresTestServer.withFreshPool { pool in

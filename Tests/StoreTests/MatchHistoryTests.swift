@@ -5,7 +5,6 @@ import JSON
 import Logging
 import Postgres
 import ServiceLifecycle
-import TestSupport
 import Testing
 
 @Suite("The history of matches", .serialized)

@@ -136,14 +136,8 @@ struct AuditCommand: AsyncParsableCommand {
   @Option(help: "Only this action, like key.revoke.")
   var action: String?
 
-  @Option(help: "At most so many; 0 for all of them.")
-  var limit = 50
-
+  @OptionGroup var limit: ListLimit
   @OptionGroup var connection: ConnectionOptions
-
-  func validate() throws {
-    guard limit >= 0 else { throw ValidationError("--limit must be 0 or more") }
-  }
 
   func run() async throws {
     let names = ["at", "actor", "origin", "action", "subject", "outcome", "detail"]
@@ -154,7 +148,7 @@ struct AuditCommand: AsyncParsableCommand {
     ) { entry in
       table.add(names.map { entry[$0]?.string ?? "–" })
       shown += 1
-      return limit == 0 || shown < limit
+      return limit.isOpen(after: shown)
     }
     print(table.text)
   }

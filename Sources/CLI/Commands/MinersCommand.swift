@@ -21,26 +21,20 @@ struct MinersCommand: AsyncParsableCommand {
   @Option(help: "Only those whose name or address holds this text.")
   var query: String?
 
-  @Option(help: "At most so many; 0 for all of them.")
-  var limit = 50
-
+  @OptionGroup var limit: ListLimit
   @OptionGroup var connection: ConnectionOptions
-
-  func validate() throws {
-    guard limit >= 0 else { throw ValidationError("--limit must be 0 or more") }
-  }
 
   func run() async throws {
     let client = try connection.operatorClient()
     var cursor: String?
     var shown = 0
     repeat {
-      let size = limit == 0 ? 1_000 : min(1_000, limit - shown)
+      let size = limit.limit == 0 ? 1_000 : min(1_000, limit.limit - shown)
       let page = try await page(client, size: size, cursor: cursor)
       if !page.miners.isEmpty || shown == 0 { printTable(page.miners) }
       shown += page.miners.count
       cursor = page.next
-    } while cursor != nil && (limit == 0 || shown < limit)
+    } while cursor != nil && limit.isOpen(after: shown)
     print(
       "\(Format.count(shown)) miners\(cursor == nil ? "" : ", and more: --limit 0 lists them all")")
   }

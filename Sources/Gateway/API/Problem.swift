@@ -45,8 +45,8 @@ package struct Problem: Error, Equatable, Sendable {
   package var allow: [String]
   /// For 429: `RateLimit` and `RateLimit-Policy`.
   package var rateLimit: RateLimitFields?
-  /// For 401: a secret or key was presented, and it isn't any.
-  package var isGuess = false
+  /// For 401: what was wrong with what was presented; nil where nothing was.
+  package var presented: RefusedProof?
 
   package init(
     _ code: Code, _ detail: String, errors: [FieldError] = [], retryAfterSeconds: Int? = nil,
@@ -152,6 +152,11 @@ package struct Problem: Error, Equatable, Sendable {
       }
     }
   }
+}
+
+/// Why a secret, key or session token proves nothing.
+package enum RefusedProof: String, Equatable, Sendable {
+  case unknown, mistyped, revoked, expired
 }
 
 /// The fields of draft-ietf-httpapi-ratelimit-headers: what a limit is, and what is left of it.

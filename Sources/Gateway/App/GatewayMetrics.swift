@@ -101,6 +101,19 @@ struct GatewayMetrics: Sendable {
     registry.counter(.registrations, [("created", String(created))]).increment()
   }
 
+  func issuedKey(_ kind: IssuedKey.Kind) {
+    registry.counter(.keysIssued, [("kind", kind.rawValue)]).increment()
+  }
+
+  func revokedKey(_ kind: IssuedKey.Kind) {
+    registry.counter(.keysRevoked, [("kind", kind.rawValue)]).increment()
+  }
+
+  /// A secret, key or session token was presented, and is not taken.
+  func refusedKey(_ reason: String) {
+    registry.counter(.keyRefusals, [("reason", reason)]).increment()
+  }
+
   func limitHit(_ limit: String) { registry.counter(.limitHits, [("limit", limit)]).increment() }
 
   /// What the pool's page shows of all this, since the start.

@@ -172,7 +172,7 @@ struct GatewayProcess {
     let router = Router(context: GatewayContext.self)
     let envelope = RequestEnvelope(
       paths: routes.paths, metrics: gateway.metrics, addresses: gateway.addresses,
-      signIns: SignIns(limits: gateway.limits), logger: logger)
+      signIns: SignIns(limits: gateway.limits, metrics: gateway.metrics), logger: logger)
     router.add(middleware: envelope)
     routes.register(on: router, addresses: gateway.addresses)
     let logger = logger

@@ -111,7 +111,7 @@ struct HeartbeatUpgrade: Sendable {
   }
 
   private func signIn(_ attempt: SignIns.Attempt) async throws -> Session {
-    let signIns = SignIns(limits: gateway.limits)
+    let signIns = SignIns(limits: gateway.limits, metrics: gateway.metrics)
     try signIns.check(attempt)
     do {
       return try await gateway.callers.miner(presenting: attempt.token)

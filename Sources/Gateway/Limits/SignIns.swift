@@ -16,6 +16,7 @@ struct SignIns: Sendable {
   }
 
   let limits: RateLimits
+  let metrics: GatewayMetrics
 
   /// - Throws: `Problem` 429.
   func check(_ attempt: Attempt) throws(Problem) {
@@ -25,13 +26,24 @@ struct SignIns: Sendable {
 
   /// - Throws: `Problem` 429 in place of `problem`, where it was one too many.
   func note(_ problem: Problem, _ attempt: Attempt) throws(Problem) {
+    if let reason = Self.refusal(problem, attempt) { metrics.refusedKey(reason) }
     let isWrong =
       switch problem.code {
       case .wrongKey, .keyNotIssued: true
-      case .unauthorized: problem.isGuess || attempt.hasSecret
+      case .unauthorized: problem.presented == .unknown || attempt.hasSecret
       default: false
       }
     if isWrong { try limits.spend(.signIn, by: Self.key(attempt.client)) }
+  }
+
+  /// Why what was presented is refused, as a word for the metrics.
+  private static func refusal(_ problem: Problem, _ attempt: Attempt) -> String? {
+    switch problem.code {
+    case .wrongKey, .keyNotIssued, .keyInUse, .keyEnded: problem.code.rawValue
+    // A wrong secret may stand in a field of its own.
+    case .unauthorized: (problem.presented ?? (attempt.hasKey ? .unknown : nil))?.rawValue
+    default: nil
+    }
   }
 
   private static func key(_ client: IPAddress) -> String { client.subscriber.description }

@@ -55,8 +55,10 @@ struct Callers: Sendable {
     case .administrator, .miner: throw Problem(.forbidden, "only coordinators may do this")
     case .unknown(let token):
       try Self.refuseMistyped(token)
-      throw Self.needsCoordinator
-    case .revokedMiner, .expiredMiner, .nobody: throw Self.needsCoordinator
+      throw Self.refuse(.unknown, Self.coordinatorNeeded)
+    case .revokedMiner: throw Self.refuse(.revoked, Self.coordinatorNeeded)
+    case .expiredMiner: throw Self.refuse(.expired, Self.coordinatorNeeded)
+    case .nobody: throw Problem(.unauthorized, Self.coordinatorNeeded)
     }
   }
 
@@ -65,8 +67,10 @@ struct Callers: Sendable {
     switch identify(Self.bearer(request.headers)) {
     case .administrator: try CertifiedNames.checkOperator()
     case .coordinator, .miner: throw Problem(.forbidden, "only operators may do this")
-    case .revokedMiner, .expiredMiner, .unknown, .nobody:
-      throw Problem(.unauthorized, "the operator's secret is needed")
+    case .revokedMiner: throw Self.refuse(.revoked, Self.operatorNeeded)
+    case .expiredMiner: throw Self.refuse(.expired, Self.operatorNeeded)
+    case .unknown: throw Self.refuse(.unknown, Self.operatorNeeded)
+    case .nobody: throw Problem(.unauthorized, Self.operatorNeeded)
     }
   }
 
@@ -92,30 +96,34 @@ struct Callers: Sendable {
       try CertifiedNames.check(miner: session.minerID)
       return session
     case .coordinator, .administrator: throw Problem(.forbidden, "only miners may do this")
-    case .revokedMiner: throw Problem(.unauthorized, "this session token was revoked")
-    case .expiredMiner: throw Problem(.unauthorized, "this session token has expired")
+    case .revokedMiner: throw Self.refuse(.revoked, "this session token was revoked")
+    case .expiredMiner: throw Self.refuse(.expired, "this session token has expired")
     case .nobody: throw Problem(.unauthorized, "a session token or an API key is needed")
     case .unknown(let token):
       try Self.refuseMistyped(token)
       guard Limits.apiKeyBytes.contains(token.utf8.count),
         let id = try await apiKeys.minerID(forKey: token)
       else {
-        var problem = Problem(.unauthorized, "neither a session token nor an API key of ours")
-        problem.isGuess = true
-        throw problem
+        throw Self.refuse(.unknown, "neither a session token nor an API key of ours")
       }
       try CertifiedNames.check(miner: id)
       return Session(minerID: id, issuedAt: .now, expiresAt: .now)
     }
   }
 
-  private static let needsCoordinator = Problem(
-    .unauthorized, "a coordinator's secret is needed")
+  private static let coordinatorNeeded = "a coordinator's secret is needed"
+  private static let operatorNeeded = "the operator's secret is needed"
+
+  private static func refuse(_ proof: RefusedProof, _ detail: String) -> Problem {
+    var problem = Problem(.unauthorized, detail)
+    problem.presented = proof
+    return problem
+  }
 
   /// What looks like a key of ours and isn't quite one needs no look-up.
   private static func refuseMistyped(_ token: String) throws(Problem) {
     if IssuedKey.look(of: token) == .mistyped {
-      throw Problem(.unauthorized, "this key is mistyped: its checksum is wrong")
+      throw refuse(.mistyped, "this key is mistyped: its checksum is wrong")
     }
   }
 

@@ -1,7 +1,8 @@
-// What operators see besides: single miners, and the match explorer. The secret stays in this module.
+// What operators see besides: single miners, the match explorer, keys. The secret stays in this module.
 
 import { amount, ask, byID, el, milliseconds, moment, price, setText, trouble } from './page.js';
 import { bars, lines, stack } from './charts.js';
+import { startKeys, stopKeys } from './keys.js';
 
 const PAGE = 25;
 const LOOK_MILLISECONDS = 2_000;
@@ -26,11 +27,13 @@ byID('signin').addEventListener('submit', async (event) => {
   showSignedIn(true);
   byID('x-region').focus();
   search();
+  startKeys((path, options = {}) => ask(path, { ...options, secret }), minerButton);
 });
 
 byID('signout').addEventListener('click', () => {
   secret = null;
   closeMiner();
+  stopKeys();
   byID('miners').replaceChildren();
   byID('x-result').hidden = true;
   showSignedIn(false);

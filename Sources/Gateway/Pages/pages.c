@@ -33,6 +33,9 @@ static const unsigned char pool_js[] = {
 static const unsigned char operator_js[] = {
 #embed "operator.js"
 };
+static const unsigned char keys_js[] = {
+#embed "keys.js"
+};
 static const unsigned char services_js[] = {
 #embed "services.js"
 };
@@ -55,6 +58,7 @@ static const struct poolhub_page_file files[] = {
   FILE_OF("charts.js", charts_js),
   FILE_OF("pool.js", pool_js),
   FILE_OF("operator.js", operator_js),
+  FILE_OF("keys.js", keys_js),
   FILE_OF("services.js", services_js),
   FILE_OF("card.js", card_js),
   FILE_OF("icon.svg", icon_svg),

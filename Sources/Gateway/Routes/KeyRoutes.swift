@@ -92,6 +92,7 @@ struct KeyRoutes {
           ChangeCodec.encode([.revoked(miner, notBefore: notBefore)])
         }
       }
+      if key.revokedAt == now { gateway.metrics.revokedKey(key.kind) }
       if let outboxID, let miner = key.owner.flatMap({ MinerID($0) }) {
         await end(miner, revokedAt: now, outboxID: outboxID)
       }
@@ -114,6 +115,7 @@ struct KeyRoutes {
   /// The one answer that holds the key itself.
   private func answer(_ stored: StoredKey, _ secret: IssuedKey, at now: Timestamp) async -> Response
   {
+    gateway.metrics.issuedKey(stored.kind)
     if stored.kind == .coordinator {
       // Should that fail, the next look at PostgreSQL brings it.
       try? await gateway.keys.refreshCoordinators()

@@ -121,6 +121,16 @@ extension Metric {
   package static let httpLatency = histogram(
     "poolhub_http_request_seconds", "From an HTTP request's head to its answer, by route.")
 
+  // Keys.
+  package static let keysIssued = counter(
+    "poolhub_keys_issued_total", "Keys issued, rotations too, by kind.")
+  package static let keysRevoked = counter(
+    "poolhub_keys_revoked_total", "Keys revoked, by kind.")
+  package static let keyRefusals = counter(
+    "poolhub_key_refusals_total",
+    "Requests refused for the secret, key or session token that they presented, by reason: unknown, "
+      + "mistyped, revoked, expired, wrong_key, key_in_use, key_not_issued or key_ended.")
+
   // Rate limits.
   package static let rateLimitRequests = counter(
     "poolhub_rate_limit_requests_total",
@@ -172,7 +182,8 @@ extension Metric {
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
-    httpRequests, httpLatency, rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
+    httpRequests, httpLatency, keysIssued, keysRevoked, keyRefusals,
+    rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
     openingFaults, tlsCertificateExpiry, tlsReloads,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
