@@ -110,7 +110,7 @@ struct PlainMatchTests {
     let body = fields([
       ("requirements", [requirements]), ("hints", [hints]), ("top_k", numbers),
       ("exclude", lists), ("explain", ["\"brief\"", "\"full\"", "1"]),
-      ("spread", ["true", "false", "1", "\"true\""]),
+      ("spread", ["true", "false", "true", "false", "1"]),
     ])
     return body == "{}" ? #"{"job_id":"j"}"# : #"{"job_id":"j","# + body.dropFirst()
   }

@@ -22,7 +22,9 @@ import Testing
     }
   }
 
-  private mutating func best(_ offers: inout RecentOffers, now: Int64, spread: Bool = true) -> String? {
+  private mutating func best(
+    _ offers: inout RecentOffers, now: Int64, spread: Bool = true
+  ) -> String? {
     var query = MatchQuery(jobID: "job")
     query.isSpread = spread
     query.maxPrice = Price(units: 10_000_000)
@@ -32,7 +34,7 @@ import Testing
     return answer.candidates.first?.minerID.text
   }
 
-  @Test("the best miner is offered as often as it has free slots, until the first offer's time is over")
+  @Test("the best miner is offered as often as it has free slots, until an offer's time is over")
   mutating func expiry() {
     var offers = RecentOffers(lifetimeMilliseconds: 10)
     #expect(best(&offers, now: 0) == "cheap")

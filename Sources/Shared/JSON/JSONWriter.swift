@@ -128,7 +128,9 @@ package struct JSONWriter {
   }
 
   /// JSON that was written elsewhere, or a part of it.
-  package mutating func piece(bytes: some Collection<UInt8>) { self.bytes.append(contentsOf: bytes) }
+  package mutating func piece(bytes: some Collection<UInt8>) {
+    self.bytes.append(contentsOf: bytes)
+  }
 
   /// Text with its quotes and escapes.
   package mutating func piece(string text: String) { writeString(text) }

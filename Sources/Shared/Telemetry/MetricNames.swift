@@ -171,7 +171,8 @@ extension Metric {
 
   package static let all: [Metric] = [
     minersOnline, heartbeats, webSockets, webSocketClosures, statusesArchived, registrations,
-    matchRequests, matchBatches, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
+    matchRequests, matchBatches, matchCandidates, matchFailures, matchRejections, matchLatency,
+    matchRetries,
     matchHedges, dispatchWaiting, dispatchExpired, dispatchLate,
     matchHistoryRows, matchHistoryWaiting,
     feedback, feedbackOffers, feedbackDuplicates, feedbackLatency,
