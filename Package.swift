@@ -96,6 +96,7 @@ let package = Package(
     // Scorer.
     library("Index", path: "Sources/Scorer/Index", ["CVector", "Domain"]),
     library("Trust", path: "Sources/Scorer/Trust", ["Domain"]),
+    library("Spread", path: "Sources/Scorer/Spread", ["Domain", "Index", collections]),
     library(
       "Feedback", path: "Sources/Scorer/Feedback",
       ["Domain", "Postgres", "Changes", "Trust", "Threads", "Wire", log]),
@@ -103,7 +104,8 @@ let package = Package(
       name: "poolhub-scorer",
       dependencies: [
         "Changes", "Domain", "Feedback", "Index", "Messaging", "Postgres", "Redis", "Settings",
-        "Telemetry", "Threads", "Trust", "Wire", argumentParser, lifecycle, log, metrics,
+        "Spread", "Telemetry", "Threads", "Trust", "Wire", argumentParser, collections, lifecycle,
+        log, metrics,
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
     // Gateway.
@@ -195,6 +197,7 @@ let package = Package(
     tests("SettingsTests", ["Admission", "CLinux", "Settings"]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
+    tests("SpreadTests", ["Domain", "Index", "Spread", "TestRandom"]),
     tests("AttackLabTests", ["Domain", "Index", "TestRandom", "Trust"]),
     tests(
       "IndexBenchmarkTests",

@@ -3,6 +3,8 @@
 the match again.
 
     POOLHUB_COORDINATOR_SECRET=… python3 coordinator.py --service whisper --max-price 0.8 --top-k 3
+
+With --jobs it asks for many jobs at once, and no miner is given more than it has room for.
 """
 
 import argparse
@@ -43,6 +45,26 @@ def run_job(candidate, job_id):
     return {"outcome": "completed", "latency_ms": 120}
 
 
+def place_many(hub, wish, count):
+    """Asks for a miner for each of `count` jobs in one request; some may find none."""
+    answer = hub.call("POST", "/v1/match/batch", {
+        # Over all of them, no miner is offered more jobs than it has free slots.
+        "spread": True,
+        "requests": [{"job_id": str(uuid.uuid4()), **wish} for _ in range(count)],
+    })
+    placed = 0
+    for result in answer["results"]:
+        if result["status"] != 200:
+            print(f"refused: {result['detail']}")
+        elif not result["candidates"]:
+            print(f"job {result['job_id']} finds nobody who is free")
+        else:
+            run_job(result["candidates"][0], result["job_id"])
+            placed += 1
+    print(f"{placed} of {count} placed")
+    return 0 if placed else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description="A coordinator of the Pool Hub.")
     parser.add_argument("--url", default=os.environ.get("POOLHUB_URL", "http://127.0.0.1:8203"))
@@ -52,21 +74,24 @@ def main():
     parser.add_argument("--region")
     parser.add_argument("--max-price")
     parser.add_argument("--top-k", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="place so many at once, 1 to 256")
     options = parser.parse_args()
     secret = os.environ.get("POOLHUB_COORDINATOR_SECRET")
     if not secret:
         parser.error("POOLHUB_COORDINATOR_SECRET is needed")
     hub = Hub(options.url, secret)
 
-    job_id = str(uuid.uuid4())
-    match = hub.call("POST", "/v1/match", {
-        "job_id": job_id,
+    wish = {
         # What is null counts as left out.
         "requirements": {"service": options.service, "capabilities_any": options.capability,
                          "min_vram_gb": options.min_vram},
         "hints": {"region": options.region, "max_price": options.max_price},
-        "top_k": options.top_k,
-    })
+    }
+    if options.jobs > 1:
+        return place_many(hub, wish, options.jobs)
+
+    job_id = str(uuid.uuid4())
+    match = hub.call("POST", "/v1/match", {"job_id": job_id, "top_k": options.top_k, **wish})
     for candidate in match["candidates"]:
         print(f"{candidate['miner_id']}  score {candidate['score']}  price {candidate['price']}  "
               f"{candidate['explain']}")

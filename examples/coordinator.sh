@@ -30,3 +30,7 @@ offer=$(sed -n 's/.*"offer":"\([^"]*\)".*/\1/p' <<<"$match")
 call POST /v1/feedback \
   "{\"job_id\": \"$job\", \"miner_id\": \"$miner\", \"offer\": \"$offer\", \"outcome\": \"completed\"}"
 call GET "/v1/matches/$job"
+
+# Several jobs in one request; with "spread" no miner is offered more of them than it has free slots.
+entry() { echo "{\"job_id\": \"$job-$1\", \"requirements\": {\"service\": \"$service\"}}"; }
+call POST /v1/match/batch "{\"spread\": true, \"requests\": [$(entry 2), $(entry 3)]}"

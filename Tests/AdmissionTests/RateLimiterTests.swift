@@ -48,6 +48,29 @@ import Testing
     #expect((0..<8).count { _ in limiter.ask("a", at: 10_000_000).isAllowed } == 5)
   }
 
+  @Test("several at once count as so many, and are refused whole where they don't fit")
+  func several() throws {
+    let limiter = try Self.limiter("10/s burst 5")
+    #expect(limiter.ask("a", at: 0, count: 3).remaining == 2)
+    let refused = limiter.ask("a", at: 0, count: 3)
+    #expect(!refused.isAllowed && refused.waitMicroseconds == 100_000)
+    #expect(limiter.ask("a", at: 0, count: 2).isAllowed)
+    #expect(!limiter.ask("a", at: 299_000, count: 3).isAllowed)
+    #expect(limiter.ask("a", at: 300_000, count: 3).isAllowed)
+    #expect(limiter.unsettled(limit: 5, at: 300_000).map(\.count) == [8])
+  }
+
+  @Test("more than the burst are granted after a rest, and keep to the rate all the same")
+  func moreThanBurst() throws {
+    let limiter = try Self.limiter("10/s burst 5")
+    var granted = 0
+    for step in 0..<2_000 where limiter.ask("a", at: Double(step) * 10_000, count: 20).isAllowed {
+      granted += 20
+    }
+    // 20 s at 10/s, and the first of them at once.
+    #expect((200...220).contains(granted))
+  }
+
   @Test("looking counts nothing, and remembers nobody")
   func looking() throws {
     let limiter = try Self.limiter("1/s")

@@ -34,7 +34,7 @@ struct DispatchFixture {
       case .send(let record, let peer):
         let item = Sent(peer: peer.description, record: record)
         switch record.message {
-        case .matchRequest, .feedbackRequest: sent.append(item)
+        case .matchRequest, .batchRequest, .feedbackRequest: sent.append(item)
         default: links.append(item)
         }
       case .finish(let token, let outcome):
@@ -65,9 +65,9 @@ struct DispatchFixture {
   }
 
   /// Scorers that greeted and are ready.
-  mutating func join(_ peers: String...) {
+  mutating func join(_ peers: String..., versions: ClosedRange<UInt8> = 1...1) {
     for peer in peers {
-      greet(peer)
+      greet(peer, versions: versions)
       beat(peer)
     }
   }
@@ -76,6 +76,17 @@ struct DispatchFixture {
     _ token: Int, deadline: Int64 = 1_000, after: StreamID = .zero
   ) {
     ask(token, .matchRequest(MatchQuery(jobID: "job-\(token)")), deadline, after)
+  }
+
+  mutating func askSpread(_ token: Int, deadline: Int64 = 1_000) {
+    var query = MatchQuery(jobID: "job-\(token)")
+    query.isSpread = true
+    ask(token, .matchRequest(query), deadline, .zero)
+  }
+
+  mutating func askBatch(_ token: Int, of count: Int, deadline: Int64 = 1_000) {
+    let queries = (0..<count).map { MatchQuery(jobID: "job-\(token)-\($0)") }
+    ask(token, .batchRequest(queries), deadline, .zero)
   }
 
   mutating func askFeedback(_ token: Int, deadline: Int64 = 1_000) {
@@ -95,13 +106,15 @@ struct DispatchFixture {
   /// The scorer answers the request that was sent as number `index`.
   mutating func answer(_ index: Int, from peer: String? = nil, stream: StreamID = .zero) {
     let item = sent[index]
+    let none = MatchAnswer(candidates: [], counts: nil)
     let answer: Message =
-      if case .feedbackRequest(let report) = item.record.message {
+      switch item.record.message {
+      case .feedbackRequest(let report):
         .feedbackReply(
           FeedbackReceipt(
             minerID: report.minerID, isDuplicate: false, trustScore: 1, previousTrustScore: 0.5))
-      } else {
-        .matchReply(MatchAnswer(candidates: [], counts: nil))
+      case .batchRequest(let queries): .batchReply(queries.map { _ in none })
+      default: .matchReply(none)
       }
     receive(answer, from: peer ?? item.peer, id: item.record.requestID, stream: stream)
   }

@@ -16,15 +16,19 @@ struct DispatchRandomTests {
     limits.forgetMicroseconds = 2_000_000
     if seed.isMultiple(of: 2) { limits.hedgeMicroseconds = 20_000 }
     limits.hedgeShare = 0.5
-    var hub = DispatchFixture(limits: limits)
+    var hub = DispatchFixture(limits: limits, speaks: 1...4)
     let peers = ["a", "b", "c"]
     var asked = 0
     for _ in 0..<2_000 {
       let peer = peers[Int.random(in: 0..<3, using: &generator)]
       let someSent = hub.sent.indices.suffix(12).randomElement(using: &generator)
       switch Int.random(in: 0..<16, using: &generator) {
-      case 0...4:
+      case 0...3:
         hub.askMatch(asked, deadline: .random(in: 1...900, using: &generator))
+        asked += 1
+      case 4:
+        let count = Int.random(in: 1...5, using: &generator)
+        hub.askBatch(asked, of: count, deadline: .random(in: 1...900, using: &generator))
         asked += 1
       case 5:
         hub.askFeedback(asked, deadline: .random(in: 1...900, using: &generator))
@@ -34,7 +38,7 @@ struct DispatchRandomTests {
         let code = [Failure.Code.overloaded, .faulty].randomElement(using: &generator)!
         if let someSent { hub.fail(someSent, code) }
       case 10: if let someSent { hub.fail(someSent, .notReady) }
-      case 11: hub.join(peer)
+      case 11: hub.join(peer, versions: 1...(Bool.random(using: &generator) ? 3 : 4))
       case 12: hub.beat(peer)
       case 13: hub.tick(after: .random(in: 1...400, using: &generator))
       case 14: hub.lose(peer, isGone: Bool.random(using: &generator))
@@ -45,7 +49,7 @@ struct DispatchRandomTests {
       #expect(inFlight.allSatisfy { $0 >= 0 })
       #expect(
         inFlight.reduce(0, +) + hub.state.waitingCount
-          == hub.state.pendingCount + hub.state.copyCount)
+          == hub.state.pendingWeight + hub.state.copyCount)
     }
     hub.tick(after: 1_000)
     #expect(hub.outcomes.count == asked)

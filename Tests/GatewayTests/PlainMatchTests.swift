@@ -19,7 +19,7 @@ struct PlainMatchTests {
      "accel":["CUDA","rocm"],"tags_any":["EU"],"tags_all":[],"capabilities_any":["a","é"],
      "capabilities_all":null,"service":"llm","min_trust":0.2},
      "hints":{"region":"EU","max_price":0.80000001,"deadline_ms":5000},"top_k":3,
-     "exclude":["miner-9","miner-8"],"explain":"full"}
+     "exclude":["miner-9","miner-8"],"explain":"full","spread":true}
     """#
 
   @Test(
@@ -30,6 +30,7 @@ struct PlainMatchTests {
       #"{"top_k":50,"job_id":"j","hints":{"max_price":1000000000,"deadline_ms":1}}"#,
       #"{"job_id":"j","requirements":{"min_trust":1,"min_vram_gb":0.1,"min_ram_gb":-0}}"#,
       #"{"job_id":"j","hints":{"max_price":0,"region":"ÄÖ"},"top_k":null}"#,
+      #"{"spread": false, "job_id":"j"}"#, #"{"spread":null,"job_id":"j"}"#,
     ])
   func reads(_ json: String) {
     #expect(plain(json) != nil)
@@ -52,6 +53,7 @@ struct PlainMatchTests {
       #"{"job_id":"j","requirements":{"tags_any":[""]}}"#, #"{"job_id":"j","exclude":"a"}"#,
       #"{"job_id":"j","requirements":{"min_vram_gb":12345678901234567890}}"#,
       #"{"job_id":"j","requirements":{"min_trust":1.5}}"#, #"{"job_id":tru}"#, #"{"job_id":"j""#,
+      #"{"job_id":"j","spread":1}"#, #"{"job_id":"j","spread":"true"}"#,
     ])
   func leaves(_ json: String) {
     #expect(plain(json) == nil)
@@ -108,6 +110,7 @@ struct PlainMatchTests {
     let body = fields([
       ("requirements", [requirements]), ("hints", [hints]), ("top_k", numbers),
       ("exclude", lists), ("explain", ["\"brief\"", "\"full\"", "1"]),
+      ("spread", ["true", "false", "true", "false", "1"]),
     ])
     return body == "{}" ? #"{"job_id":"j"}"# : #"{"job_id":"j","# + body.dropFirst()
   }

@@ -104,6 +104,16 @@ final class TestScorer: Sendable {
     return beat
   }()
 
+  /// Nothing that is said of a miner can be longer.
+  private static func longest(_ jobID: String) -> Candidate {
+    Candidate(
+      minerID: MinerID(String(repeating: "m", count: Limits.minerIDBytes))!,
+      addr: jobID + String(repeating: "a", count: Limits.addressBytes - jobID.utf8.count),
+      proto: .http, region: String(repeating: "r", count: Limits.nameBytes), score: 1,
+      parts: ScoreParts(cap: 1, price: 1, latency: 1, trust: 1, load: 1), price: .zero, trust: 1,
+      etaMilliseconds: 1)
+  }
+
   private func answer(_ record: Record, to gateway: Int, of dealers: DealerSet) {
     let failure = state.withLock { state in
       state.answeredCount += 1
@@ -116,6 +126,13 @@ final class TestScorer: Sendable {
       message = .feedbackReply(
         FeedbackReceipt(
           minerID: report.minerID, isDuplicate: false, trustScore: 0.6, previousTrustScore: 0.5))
+    case .batchRequest(let queries):
+      message = .batchReply(
+        queries.map { query in
+          let candidate = Self.longest(query.jobID)
+          return MatchAnswer(
+            candidates: Array(repeating: candidate, count: query.topK), counts: nil)
+        })
     default:
       let counts = MatchCounts(eligible: 0, considered: 0, rejected: [])
       message = .matchReply(MatchAnswer(candidates: [], counts: counts))

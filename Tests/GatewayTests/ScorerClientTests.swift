@@ -54,6 +54,32 @@ struct ScorerClientTests {
     }
   }
 
+  @Test("the largest batch there can be goes to a scorer and back, in its order")
+  func largestBatch() async throws {
+    try await withScorerClient { client, endpoint in
+      let scorer = TestScorer("one", gateway: endpoint)
+      let excluded = (0..<60).map { number in
+        MinerID("\(number)" + String(repeating: "x", count: Limits.minerIDBytes - 2))!
+      }
+      let queries = Limits.batchCount.map { number in
+        var query = MatchQuery(jobID: "job-\(number)")
+        query.topK = Limits.topK.upperBound
+        query.exclude = excluded
+        return query
+      }
+      let reply = try await client.match(
+        batch: queries, deadlineMilliseconds: 10_000, after: .zero)
+      #expect(reply.answers.count == 256)
+      for (query, answer) in zip(queries, reply.answers) {
+        #expect(answer.candidates.count == 50)
+        #expect(answer.candidates[49].addr.hasPrefix(query.jobID + "a"))
+      }
+      #expect(client.counters().answered == 1)
+      scorer.become(.dead)
+      #expect(await comesTrue { scorer.isEnded })
+    }
+  }
+
   @Test("thousands at once are all answered, each with its own answer, by every scorer")
   func many() async throws {
     try await withScorerClient { client, endpoint in

@@ -6,7 +6,7 @@ import Testing
 struct FaultyIndex: MinerIndex {
   enum Fault: CaseIterable, Sendable {
     case order, lowestScoreBit, signOfZero, partOnly, missingCandidate, wrongCount, noCounts
-    case lostTrust, lostStatus, address, accent
+    case lostTrust, lostStatus, lostOffers, address, accent
   }
 
   @TaskLocal static var fault: Fault?
@@ -27,7 +27,7 @@ struct FaultyIndex: MinerIndex {
     case .noCounts: answer.counts = nil
     case .address: answer.candidates[0].addr = "elsewhere"
     case .accent: answer.candidates[0].region = "e\u{301}"
-    case .lostTrust, .lostStatus, nil: break
+    case .lostTrust, .lostStatus, .lostOffers, nil: break
     }
     return answer
   }
@@ -40,6 +40,10 @@ struct FaultyIndex: MinerIndex {
 
   mutating func apply(_ trust: MinerTrust, to id: MinerID) -> Bool {
     Self.fault == .lostTrust || index.apply(trust, to: id)
+  }
+
+  mutating func countOffers(_ difference: Int, to id: MinerID) {
+    if Self.fault != .lostOffers { index.countOffers(difference, to: id) }
   }
 
   mutating func remove(_ id: MinerID) -> RegisteredMiner? { index.remove(id) }
@@ -85,6 +89,7 @@ struct FaultyIndex: MinerIndex {
       index.apply(trust(0), to: id(name))
       index.apply(patch { $0.queueLength = 3 }, to: id(name))
     }
+    index.countOffers(1, to: id("c"))
     return index
   }
 
@@ -103,14 +108,15 @@ struct FaultyIndex: MinerIndex {
   func faulty(fault: FaultyIndex.Fault) throws {
     try FaultyIndex.$fault.withValue(fault) {
       var index = peopled(FaultyIndex.self)
-      let answer = index.match(query(), at: noon)
+      let query = query { $0.isSpread = true }
+      let answer = index.match(query, at: noon)
       #expect(index.audit?.answers == 1)
       #expect(index.audit?.differences == 1)
       let taken = index.takeAuditDifference()
       let difference = try #require(taken)
       #expect(difference.answer.isIdentical(to: answer), "the fast index's is the one given")
       #expect(!difference.expected.isIdentical(to: answer))
-      #expect(difference.query == query() && difference.now == noon)
+      #expect(difference.query == query && difference.now == noon)
     }
   }
 

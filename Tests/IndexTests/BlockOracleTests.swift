@@ -62,6 +62,11 @@ private struct IndexPair {
       } else {
         take(world.change(of: id))
       }
+      if world.random.chance(40) {
+        let (id, difference) = (world.miner(), world.offers())
+        block.countOffers(difference, to: id)
+        scan.countOffers(difference, to: id)
+      }
     }
   }
 

@@ -14,6 +14,7 @@ struct NaiveIndex: MinerIndex {
   private let weights: Weights
   private var miners: [RegisteredMiner] = []
   private var tables: [String: Tables] = [:]
+  private var offered: [MinerID: Int] = [:]
 
   init(weights: Weights) { self.weights = weights }
 
@@ -40,8 +41,13 @@ struct NaiveIndex: MinerIndex {
     return true
   }
 
+  mutating func countOffers(_ difference: Int, to id: MinerID) {
+    if place(id) != nil { offered[id] = max(0, offered[id, default: 0] + difference) }
+  }
+
   mutating func remove(_ id: MinerID) -> RegisteredMiner? {
     guard let place = place(id) else { return nil }
+    offered[id] = nil
     defer { forgetEmptyRegions() }
     return miners.remove(at: place)
   }
@@ -94,7 +100,10 @@ struct NaiveIndex: MinerIndex {
     var rejected = Array(repeating: 0, count: RejectionReason.allCases.count)
     var candidates: [Candidate] = []
     for miner in considered {
-      if let reason = miner.rejection(query, at: now, leaseTime: leaseTime) {
+      let offered = query.isSpread ? offered[miner.record.id, default: 0] : 0
+      if let reason = miner.rejection(
+        query, offered: offered, at: now, leaseTime: leaseTime)
+      {
         rejected[reason.rawValue] += 1
       } else {
         candidates.append(candidate(miner, query, at: now))
@@ -191,7 +200,7 @@ extension RegisteredMiner {
   }
 
   fileprivate func rejection(
-    _ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp
+    _ query: MatchQuery, offered: Int, at now: Timestamp, leaseTime: Timestamp
   ) -> RejectionReason? {
     let profile = record.profile
     func hasAny(_ asked: [String], of own: [String]) -> Bool {
@@ -211,6 +220,6 @@ extension RegisteredMiner {
     if let least = query.minTrust, trust.score < least { return .trust }
     if let most = query.maxTrust, trust.score > most { return .trust }
     let isClosed = status?.busy == true || (status?.state ?? .active) != .active
-    return isClosed || taken >= terms.slots ? .full : nil
+    return isClosed || taken + offered >= terms.slots ? .full : nil
   }
 }

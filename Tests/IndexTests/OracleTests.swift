@@ -19,6 +19,11 @@ import Testing
         for place in registries.indices { registries[place].apply(change, at: world.now) }
         naive.apply(change, at: world.now)
       }
+      for _ in 0..<world.random.below(8) {
+        let (id, difference) = (world.miner(), world.offers())
+        for place in registries.indices { registries[place].countOffers(difference, to: id) }
+        naive.countOffers(difference, to: id)
+      }
       world.advance()
       let leaseTime = world.now.advanced(byMilliseconds: step % 20 < 5 ? -1_000 : 0)
       if world.random.chance(40) {

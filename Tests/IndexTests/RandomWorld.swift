@@ -110,6 +110,9 @@ struct RandomWorld {
     }
   }
 
+  /// By how much more, or less, a miner is offered.
+  mutating func offers() -> Int { random.pick([1, 1, 1, 2, 3, -1, -2, -50]) }
+
   mutating func advance() {
     let isBack = random.chance(shape.backwardsPercent)
     now = coarse(
@@ -161,6 +164,7 @@ extension RandomWorld {
     if random.chance(20) { query.exclude = (0..<random.below(6)).map { _ in miner() } }
     query.topK = random.chance(60) ? 1 + random.below(4) : random.pick([1, 50])
     query.explainsFully = random.chance(25)
+    query.isSpread = random.chance(30)
     if random.chance(shape.impossiblePercent) { makeImpossible(&query) }
     return query
   }

@@ -37,6 +37,7 @@ enum IndexKind: CaseIterable, Sendable, CustomTestStringConvertible {
 /// A registry over any index.
 protocol TestedRegistry {
   mutating func apply(_ change: Change, at leaseTime: Timestamp)
+  mutating func countOffers(_ difference: Int, to id: MinerID)
   mutating func tick(at now: Timestamp, leaseTime: Timestamp)
   mutating func match(_ query: MatchQuery, at now: Timestamp, leaseTime: Timestamp) -> MatchAnswer
   var statistics: RegistryStatistics { get }

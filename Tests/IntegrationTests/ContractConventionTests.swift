@@ -158,14 +158,14 @@ extension RunningProcesses.Contract {
       ).expectOK()
     }
 
-    @Test("64 KiB are taken and a byte more is 413", arguments: withBody)
+    @Test("64 KiB are taken (of a batch 1 MiB), and a byte more is 413", arguments: withBody)
     func size(_ path: ContractPath) async throws {
       let corner = try Corner("body-413")
       let miner = try await corner.register("1")
       let bearer = path.bearer(corner.client, miner)
       let body = Array((path.body ?? "").replacing("MINER", with: miner.id).utf8)
       let target = path.path.replacing("MINER", with: miner.id)
-      let padded = body + [UInt8](repeating: 0x20, count: 65_537 - body.count)
+      let padded = body + [UInt8](repeating: 0x20, count: path.bodyLimit + 1 - body.count)
       try await corner.client.request(path.method, target, bearer: bearer, body: padded)
         .expectProblem(413, "too_large")
       try await corner.client.request(

@@ -13,6 +13,7 @@ struct ContractPath: Sendable, CustomStringConvertible {
   var body: String?
   /// What a caller with the right gets, where it isn't 200.
   var good: Int?
+  var bodyLimit = 65_536
 
   var description: String { "\(method) \(path)" }
 
@@ -41,6 +42,9 @@ struct ContractPath: Sendable, CustomStringConvertible {
     ContractPath(method: "GET", path: "/v1/services/whisper", reach: .miner),
     ContractPath(
       method: "POST", path: "/v1/match", reach: .coordinator, body: #"{"job_id": "j"}"#),
+    ContractPath(
+      method: "POST", path: "/v1/match/batch", reach: .coordinator,
+      body: #"{"requests": [{"job_id": "j"}]}"#, bodyLimit: 1_048_576),
     ContractPath(
       method: "POST", path: "/v1/feedback", reach: .coordinator,
       body: #"{"job_id": "j", "miner_id": "MINER", "outcome": "accepted"}"#),

@@ -91,10 +91,16 @@ extension RunningProcesses {
       for part in ["example-1  score 0.", "price 0.12345678", "10.0.0.5:9000", "trust 0.5 -> 0.6"] {
         #expect(found.output.contains(part), "\(part) in \(found.output)")
       }
+      let many = try await Self.run(
+        Self.python, [examples + "/coordinator.py", "--service", "whisper", "--jobs", "3"],
+        coordinator)
+      #expect(many.status == 0, "\(many.output)")
+      #expect(many.output.contains("finds nobody who is free"), "\(many.output)")
       let curled = try await Self.run(examples + "/coordinator.sh", ["whisper"], coordinator)
       #expect(curled.status == 0, "\(curled.output)")
       #expect(curled.output.contains(#""miner_id":"example-1","trust_score":"#))
       #expect(curled.output.contains(#""earlier":[]"#))
+      #expect(curled.output.contains(#"{"results":[{"status":200,"job_id":"#))
       let nothing = try await Self.run(examples + "/coordinator.sh", ["blender"], coordinator)
       #expect(nothing.status != 0 && nothing.output.contains("nobody offers blender"))
 

@@ -42,6 +42,11 @@ extension RunningProcesses {
         #expect(feedback.json?["trust_score"]?.double == 0.6, "\(feedback.text)")
         #expect(try await client.metric("poolhub_scorer_miners_online", "neighbour") == 800)
         #expect(try await client.metric(Self.faults, Self.malformed) == 0)
+        if dialect.agreed < 4 {
+          let batch = try await client.matchBatch([#"{"job_id": "j"}"#])
+          batch.expectProblem(503, "no_scorer")
+          #expect(batch.text.contains("knows batches"), "\(batch.text)")
+        }
         // What it was told was in the version agreed, and starts as it always did.
         let asked = try #require(scorer.received.first { $0.kind == RawRecord.matchRequest })
         #expect(asked.version == dialect.agreed)

@@ -152,7 +152,7 @@ struct FrameTests {
     }
     #expect(added == 2)
     let before = batch.bytes
-    query.tagsAll = [String](repeating: String(repeating: "y", count: 60_000), count: 10)
+    query.tagsAll = [String](repeating: String(repeating: "y", count: 60_000), count: 150)
     let isTaken = batch.append(Record(message: .matchRequest(query)))
     #expect(!isTaken)
     #expect(batch.bytes == before)

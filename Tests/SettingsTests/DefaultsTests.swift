@@ -125,6 +125,7 @@ struct DefaultsTests {
       "POOLHUB_TRUST_HALF_LIFE_DAYS": "0.5", "POOLHUB_TRUST_PRIOR": "1e3",
       "POOLHUB_TRUST_PAIR_CAP": "0", "POOLHUB_TRUST_WEIGHTS": "rejected:0, failed:2.5",
       "POOLHUB_STREAM_DELAY_MS": "500", "POOLHUB_AUDIT_SHARE": "0.25",
+      "POOLHUB_SPREAD_MS": "750",
       "POOLHUB_TRUST_UNPROVEN": "0", "POOLHUB_TRUST_PAIR_DAY": "good:1.5",
       "POOLHUB_TRUST_COORDINATOR_DAY": "100", "POOLHUB_MIN_TRUST": "0.3",
       "POOLHUB_EXPLORATION_SHARE": "0.02",
@@ -143,6 +144,7 @@ struct DefaultsTests {
     #expect(settings.trustPairCap == 0)
     #expect(settings.trustWeights == (1, 2.5, 0))
     #expect(settings.streamDelayMilliseconds == 500)
+    #expect(settings.spreadMilliseconds == 750)
     #expect(settings.auditShare == 0.25)
   }
 

@@ -85,6 +85,7 @@ struct FaultTests {
       ("POOLHUB_MIN_TRUST", ["-0.1", "1.1", "x"]),
       ("POOLHUB_EXPLORATION_SHARE", ["-0.1", "1.1", "2%"]),
       ("POOLHUB_STREAM_DELAY_MS", ["-1", "60001", "x"]),
+      ("POOLHUB_SPREAD_MS", ["-1", "60001", "x"]),
       ("POOLHUB_AUDIT_SHARE", ["-0.1", "1.1", "nan", "1%"]),
     ])
   func scorer(key: String, values: [String]) throws {

@@ -13,11 +13,11 @@ enum GoldenSamples {
         version: 3,
         .welcome(Welcome(gatewayID: "gateway-8203", version: 3, instance: 0x1122_3344_5566_7788)))
     ),
-    ("beat", record(version: 3, .beat(beat))),
-    ("beat-of-gateway", record(version: 3, .beat(Beat()))),
+    ("beat", record(version: 4, .beat(beat))),
+    ("beat-of-gateway", record(version: 4, .beat(Beat()))),
     ("goodbye", record(.goodbye)),
-    ("match-request", record(.matchRequest(query))),
-    ("match-request-least", record(.matchRequest(MatchQuery(jobID: "job-1")))),
+    ("match-request", record(version: 4, .matchRequest(spreadQuery))),
+    ("match-request-least", record(version: 4, .matchRequest(MatchQuery(jobID: "job-1")))),
     (
       "match-reply",
       record(.matchReply(MatchAnswer(candidates: [candidate, unknownCandidate], counts: counts)))
@@ -37,6 +37,18 @@ enum GoldenSamples {
     ("failure", record(.failure(Failure(.storeUnavailable)))),
     ("inspect-request", record(version: 3, .inspectRequest([miner, MinerID("miner-2")!]))),
     ("inspect-reply", record(version: 3, .inspectReply([holding, unseenHolding]))),
+    (
+      "batch-request", record(version: 4, .batchRequest([spreadQuery, MatchQuery(jobID: "job-2")]))
+    ),
+    (
+      "batch-reply",
+      record(
+        version: 4,
+        .batchReply([
+          MatchAnswer(candidates: [candidate, unknownCandidate], counts: nil),
+          MatchAnswer(candidates: [], counts: counts),
+        ]))
+    ),
   ]
 
   /// What neighbours of an older version write, as this build reads it.
@@ -46,6 +58,10 @@ enum GoldenSamples {
     ("beat", record(version: 2, .beat(auditedBeat))),
     ("beat-of-gateway", record(.beat(Beat()))),
     ("beat-of-gateway", record(version: 2, .beat(Beat()))),
+    ("beat", record(version: 3, .beat(unspreadBeat))),
+    ("beat-of-gateway", record(version: 3, .beat(Beat()))),
+    ("match-request", record(.matchRequest(query))),
+    ("match-request-least", record(.matchRequest(MatchQuery(jobID: "job-1")))),
     ("feedback-request", record(.feedbackRequest(report))),
     ("feedback-request-least", record(.feedbackRequest(leastReport))),
     (
@@ -79,6 +95,13 @@ enum GoldenSamples {
   }
 
   private static var beat: Beat {
+    var beat = unspreadBeat
+    beat.spreadOffers = 1_200
+    beat.spreadForgotten = 5_000_000_000
+    return beat
+  }
+
+  private static var unspreadBeat: Beat {
     var beat = auditedBeat
     beat.waiting = 7
     beat.dropped = 300
@@ -127,6 +150,12 @@ enum GoldenSamples {
     query.topK = 3
     query.exclude = [MinerID("miner-9")!]
     query.explainsFully = true
+    return query
+  }
+
+  private static var spreadQuery: MatchQuery {
+    var query = query
+    query.isSpread = true
     return query
   }
 

@@ -114,6 +114,7 @@ extension SplitMix64 {
     query.topK = 1 + below(50)
     query.exclude = (0..<below(4)).map { _ in minerID() }
     query.explainsFully = chance(50)
+    query.isSpread = chance(50)
     return query
   }
 
@@ -127,7 +128,7 @@ extension SplitMix64 {
   }
 
   mutating func message() -> Message {
-    switch below(11) {
+    switch below(13) {
     case 0:
       return .hello(Hello(scorerID: text(upTo: 12), minVersion: UInt8(below(256)), maxVersion: 1))
     case 1:
@@ -152,17 +153,13 @@ extension SplitMix64 {
       beat.dropped = next()
       beat.refused = next()
       for _ in 0..<below(20) { beat.delays.record(milliseconds: Int64(below(20_000)) - 10) }
+      beat.spreadOffers = uint32()
+      beat.spreadForgotten = next()
       return .beat(beat)
     case 3: return .goodbye
     case 4: return .matchRequest(query())
     case 5:
-      let counts = maybe { random in
-        MatchCounts(
-          eligible: random.below(1_000), considered: random.below(1_000),
-          rejected: RejectionReason.allCases.map { _ in random.below(100) })
-      }
-      return .matchReply(
-        MatchAnswer(candidates: (0..<below(4)).map { _ in candidate() }, counts: counts))
+      return .matchReply(answer())
     case 6:
       var report = FeedbackReport(
         coordinator: text(upTo: 9), jobID: text(upTo: 9), minerID: minerID(),
@@ -184,8 +181,19 @@ extension SplitMix64 {
           previousTrustScore: double(), evidence: maybe { $0.double() }))
     case 8: return .inspectRequest((0..<below(4)).map { _ in minerID() })
     case 9: return .inspectReply((0..<below(4)).map { _ in holding() })
+    case 10: return .batchRequest((0...below(4)).map { _ in query() })
+    case 11: return .batchReply((0...below(4)).map { _ in answer() })
     default: return .failure(Failure(Failure.Code(rawValue: UInt8(1 + below(8)))!))
     }
+  }
+
+  mutating func answer() -> MatchAnswer {
+    let counts = maybe { random in
+      MatchCounts(
+        eligible: random.below(1_000), considered: random.below(1_000),
+        rejected: RejectionReason.allCases.map { _ in random.below(100) })
+    }
+    return MatchAnswer(candidates: (0..<below(4)).map { _ in candidate() }, counts: counts)
   }
 
   mutating func holding() -> MinerHolding {

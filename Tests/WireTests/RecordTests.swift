@@ -133,6 +133,13 @@ struct RecordTests {
     #expect(throws: WireError.badValue) {
       try Self.reread(.matchReply(MatchAnswer(candidates: many, counts: nil)))
     }
+    for count in [0, 257] {
+      let queries = [MatchQuery](repeating: MatchQuery(jobID: "j"), count: count)
+      #expect(throws: WireError.badValue) { try Self.reread(.batchRequest(queries)) }
+      let answers = [MatchAnswer](
+        repeating: MatchAnswer(candidates: [], counts: nil), count: count)
+      #expect(throws: WireError.badValue) { try Self.reread(.batchReply(answers)) }
+    }
     var magic = RecordCodec.encode(Record(message: .goodbye))
     magic[0] ^= 1
     #expect(throws: WireError.badMagic) { try RecordCodec.decodeAll(magic) }

@@ -40,6 +40,9 @@ struct MatchCommand: AsyncParsableCommand {
   @Flag(help: "Also show each score's parts, and how many miners each filter left out.")
   var explain = false
 
+  @Flag(help: "Count what was just offered to such matches against miners' free slots.")
+  var spread = false
+
   @OptionGroup var connection: ConnectionOptions
 
   func validate() throws {
@@ -81,6 +84,7 @@ struct MatchCommand: AsyncParsableCommand {
       }
       json.field("top_k", topK)
       json.field("explain", explain ? "full" : "brief")
+      if spread { json.field("spread", true) }
     }
     return json.bytes
   }

@@ -191,6 +191,14 @@ extension HubClient {
     try await request("POST", "/v1/match", bearer: coordinatorSecret, body: body)
   }
 
+  /// - Parameter requests: each a match's body.
+  package func matchBatch(_ requests: [String], isSpread: Bool = false) async throws -> HubAnswer {
+    let list = requests.joined(separator: ",")
+    return try await request(
+      "POST", "/v1/match/batch", bearer: coordinatorSecret,
+      text: "{\"spread\":\(isSpread),\"requests\":[\(list)]}")
+  }
+
   package func feedback(
     _ body: [UInt8], idempotencyKey: String? = nil
   ) async throws -> HubAnswer {

@@ -34,6 +34,7 @@ package struct MatchRequest: Equatable, Sendable {
       query.topK = fields.integer("top_k", in: Limits.topK) ?? 1
       query.exclude = fields.exclude()
       query.explainsFully = fields.choice("explain", of: Explain.self) == .full
+      query.isSpread = fields.bool("spread") ?? false
       return (query, deadline ?? Self.defaultDeadlineMilliseconds)
     }
   }

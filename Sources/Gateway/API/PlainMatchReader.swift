@@ -12,7 +12,7 @@ struct PlainMatchReader {
   private static let listLimit = 16
 
   private enum Field: UInt32 {
-    case jobID, requirements, hints, topK, exclude, explain
+    case jobID, requirements, hints, topK, exclude, explain, spread
     case task, minVRAM, minRAM, accel, tagsAny, tagsAll, capabilitiesAny, capabilitiesAll
     case service, minTrust
     case region, maxPrice, deadline
@@ -22,7 +22,7 @@ struct PlainMatchReader {
 
   private static let bodyNames: Names = [
     ("job_id", .jobID), ("requirements", .requirements), ("hints", .hints), ("top_k", .topK),
-    ("exclude", .exclude), ("explain", .explain),
+    ("exclude", .exclude), ("explain", .explain), ("spread", .spread),
   ]
   private static let requirementNames: Names = [
     ("task", .task), ("min_vram_gb", .minVRAM), ("min_ram_gb", .minRAM), ("accel", .accel),
@@ -39,9 +39,16 @@ struct PlainMatchReader {
 
   /// - Returns: nil when the general way has to read it.
   static func read(_ bytes: UnsafeRawBufferPointer) -> MatchRequest? {
-    var reader = PlainMatchReader(scanner: JSONScanner(bytes))
-    guard reader.readObject(bodyNames), !reader.query.jobID.isEmpty, reader.scanner.isAtEnd()
-    else { return nil }
+    var scanner = JSONScanner(bytes)
+    guard let request = read(from: &scanner), scanner.isAtEnd() else { return nil }
+    return request
+  }
+
+  /// The same for an object inside something larger: the scanner goes on behind it.
+  static func read(from scanner: inout JSONScanner) -> MatchRequest? {
+    var reader = PlainMatchReader(scanner: scanner)
+    guard reader.readObject(bodyNames), !reader.query.jobID.isEmpty else { return nil }
+    scanner = reader.scanner
     return MatchRequest(query: reader.query, deadlineMilliseconds: reader.deadlineMilliseconds)
   }
 
@@ -78,6 +85,7 @@ struct PlainMatchReader {
     case .topK: return put(integer(in: Limits.topK)) { $0.topK = $1 }
     case .exclude: return put(minerIDs()) { $0.exclude = $1 }
     case .explain: return put(explain()) { $0.explainsFully = $1 == .full }
+    case .spread: return put(scanner.bool()) { $0.isSpread = $1 }
     case .task: return put(text(0...Limits.nameBytes)) { $0.task = $1 }
     case .minVRAM: return put(number(in: Limits.gigabytes)) { $0.minVRAMGB = $1 }
     case .minRAM: return put(number(in: Limits.gigabytes)) { $0.minRAMGB = $1 }

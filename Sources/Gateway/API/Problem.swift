@@ -124,7 +124,8 @@ package struct Problem: Error, Equatable, Sendable {
     return headers
   }
 
-  package func body(requestID: String) -> [UInt8] {
+  /// - Parameter requestID: nil where the problem is a part of an answer.
+  package func body(requestID: String?) -> [UInt8] {
     var json = JSONWriter()
     json.object { json in
       json.field("type", "urn:poolhub:problem:" + code.rawValue)

@@ -22,6 +22,7 @@ struct GatewayMetrics: Sendable {
   private let refused: CounterSeries
   private let failed: CounterSeries
   private let failures: CounterSeries
+  private let batches: CounterSeries
   private let candidates: CounterSeries
   private let matchLatency: HistogramSeries
   private let rejections: [CounterSeries]
@@ -38,6 +39,7 @@ struct GatewayMetrics: Sendable {
     refused = registry.counter(.matchRequests, [("outcome", "refused")])
     failed = registry.counter(.matchRequests, [("outcome", "failed")])
     failures = registry.counter(.matchFailures)
+    batches = registry.counter(.matchBatches)
     candidates = registry.counter(.matchCandidates)
     matchLatency = registry.histogram(.matchLatency)
     rejections = RejectionReason.allCases.map {
@@ -76,6 +78,9 @@ struct GatewayMetrics: Sendable {
       series.increment(by: Int64(count))
     }
   }
+
+  /// A batch was answered, whatever was said to its entries.
+  func batchAnswered() { batches.increment() }
 
   /// No scorer answered.
   func matchFailed() {
@@ -170,6 +175,7 @@ struct GatewayMetrics: Sendable {
     set(.scorerWaiting) { Double($0.beat.waiting) }
     set(.scorerAnswerRate) { $0.answersPerSecond }
     set(.scorerLag) { Double($0.beat.lagMilliseconds) / 1_000 }
+    set(.scorerSpreadOffers) { Double($0.beat.spreadOffers) }
     set(.scorerMinersOnline) { Double($0.beat.onlineMiners) }
     func setTotals(_ metric: Metric, _ value: (Beat) -> UInt64) {
       for scorer in scorers {
@@ -180,6 +186,7 @@ struct GatewayMetrics: Sendable {
     setTotals(.scorerAnswers) { $0.answers }
     setTotals(.scorerDropped) { $0.dropped }
     setTotals(.scorerRefused) { $0.refused }
+    setTotals(.scorerSpreadForgotten) { $0.spreadForgotten }
     setTotals(.scorerAuditedAnswers) { $0.auditedAnswers }
     setTotals(.scorerAuditDifferences) { $0.auditDifferences }
     for scorer in scorers {

@@ -28,6 +28,7 @@ package enum MatchHistoryJSON {
       json.field("top_k", query.topK)
       write(query.exclude.map(\.text), "exclude", to: &json)
       json.field("explain", query.explainsFully ? "full" : "brief")
+      if query.isSpread { json.field("spread", true) }
     }
     return String(decoding: json.bytes, as: UTF8.self)
   }

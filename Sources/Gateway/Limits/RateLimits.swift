@@ -54,15 +54,17 @@ final class RateLimits: Sendable {
     for limit in all { limit.limiter.share(among: gateways ?? 1) }
   }
 
-  /// Grants one more, or refuses it.
+  /// Grants one more, or several at once, or refuses them.
   ///
   /// - Returns: what is left, for the answer; nil when there is no such limit.
   /// - Throws: `Problem` 429.
   @discardableResult
-  func spend(_ action: LimitedAction, by key: String) throws(Problem) -> RateLimitFields? {
+  func spend(
+    _ action: LimitedAction, by key: String, count: Int = 1
+  ) throws(Problem) -> RateLimitFields? {
     guard let limit = self[action] else { return nil }
-    let verdict = limit.limiter.ask(key, at: Self.now)
-    count(verdict.isAllowed, limit)
+    let verdict = limit.limiter.ask(key, at: Self.now, count: count)
+    self.count(verdict.isAllowed, limit, times: count)
     if !verdict.isAllowed { throw limit.problem(verdict) }
     return limit.fields(verdict)
   }
@@ -89,8 +91,8 @@ final class RateLimits: Sendable {
     }
   }
 
-  private func count(_ isAllowed: Bool, _ limit: Limit) {
-    limit.counters[(isAlone ? 2 : 0) + (isAllowed ? 0 : 1)].increment()
+  private func count(_ isAllowed: Bool, _ limit: Limit, times: Int = 1) {
+    limit.counters[(isAlone ? 2 : 0) + (isAllowed ? 0 : 1)].increment(by: Int64(times))
   }
 
   /// µs of the process's clock.

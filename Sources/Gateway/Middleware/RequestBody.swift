@@ -22,19 +22,25 @@ extension Request {
 
   /// The body's bytes, which should be JSON.
   ///
+  /// - Parameter limit: the most bytes there may be.
   /// - Throws: `Problem` 411, 413 or 415.
-  func jsonBytes() async throws -> ByteBuffer {
+  func jsonBytes(limit: Int = Limits.bodyBytes) async throws -> ByteBuffer {
     let length = headers[.contentLength]
     if length == nil && headers[.transferEncoding] == nil {
       throw Problem(.lengthRequired, "the request needs a Content-Length and a JSON body")
     }
-    if let length = length.flatMap(Int.init), length > Limits.bodyBytes {
-      throw RequestEnvelope.tooLarge
+    if let length = length.flatMap(Int.init), length > limit {
+      throw RequestEnvelope.tooLarge(limit: limit)
     }
     if let type = headers[.contentType], !Self.isJSON(type) {
       throw Problem(.unsupportedMediaType, "the body must be application/json")
     }
-    return try await body.collect(upTo: Limits.bodyBytes)
+    do {
+      return try await body.collect(upTo: limit)
+    } catch is NIOTooManyBytesError {
+      // A body that comes in chunks says nothing of its length beforehand.
+      throw RequestEnvelope.tooLarge(limit: limit)
+    }
   }
 
   /// Whether a `Content-Type` says so.
@@ -51,6 +57,13 @@ extension ByteBuffer {
     // `withUnsafe…` rethrows untyped, so the typed error is carried out as a value.
     try withUnsafeReadableBytes { bytes in
       Result { () throws(Problem) in try MatchRequest(body: bytes) }
+    }.get()
+  }
+
+  /// - Throws: `Problem` 400 when the bytes aren't JSON, 422 when they aren't a batch.
+  func matchBatch() throws(Problem) -> MatchBatch {
+    try withUnsafeReadableBytes { bytes in
+      Result { () throws(Problem) in try MatchBatch(body: bytes) }
     }.get()
   }
 }

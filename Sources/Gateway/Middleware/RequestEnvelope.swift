@@ -1,3 +1,4 @@
+import Domain
 import GatewayAPI
 import GatewayPolicy
 import HTTPTypes
@@ -86,9 +87,8 @@ struct RequestEnvelope: RouterMiddleware {
     switch error {
     case let problem as Problem: return problem
     case let error as HTTPError where error.status == .notFound: return notFound(request)
-    case let error as HTTPError where error.status == .contentTooLarge: return Self.tooLarge
-    // A body that comes in chunks says nothing of its length beforehand.
-    case is NIOTooManyBytesError: return Self.tooLarge
+    case let error as HTTPError where error.status == .contentTooLarge:
+      return Self.tooLarge(limit: Limits.bodyBytes)
     case let error as HTTPError where (400..<500).contains(error.status.code):
       return Problem(.badRequest, "the request could not be read")
     default:
@@ -97,7 +97,9 @@ struct RequestEnvelope: RouterMiddleware {
     }
   }
 
-  static let tooLarge = Problem(.tooLarge, "the body may have at most 65536 bytes")
+  static func tooLarge(limit: Int) -> Problem {
+    Problem(.tooLarge, "the body may have at most \(limit) bytes")
+  }
 
   /// The router says only that nothing fits; the path may exist with other methods.
   private func notFound(_ request: Request) -> Problem {

@@ -131,7 +131,7 @@ final class MatchDesk: DispatchInbox {
     state.value.freePlaces.append(delivery.call)
     do {
       let body = try matching.answer(
-        delivery.outcome, to: query, of: open.coordinator, since: open.started)
+        delivery.outcome.map(\.answer), to: query, of: open.coordinator, since: open.started)
       var headers: HTTPHeaders = [
         "Content-Type": "application/json", HTTPField.Name.requestID.rawName: open.requestID,
       ]

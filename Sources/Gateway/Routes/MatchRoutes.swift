@@ -13,6 +13,7 @@ struct MatchRoutes {
   let gateway: Gateway
   private let matching: Matching
   private let offers: OfferCheck
+  private let batchRoom = BatchRoom()
 
   init(gateway: Gateway) {
     self.gateway = gateway
@@ -24,6 +25,7 @@ struct MatchRoutes {
   func add(to routes: inout RouteList) {
     routes.audience = .coordinators
     routes.post("/v1/match", match)
+    routes.post("/v1/match/batch", matchBatch)
     routes.post("/v1/feedback", feedback)
   }
 
@@ -39,18 +41,73 @@ struct MatchRoutes {
       gateway.metrics.matchRefused()
       throw error
     }
-    let outcome: Result<MatchReply, DispatchError>
+    let outcome: Result<MatchAnswer, DispatchError>
     do {
       outcome = .success(
         try await gateway.scorers.match(
           body.query, deadlineMilliseconds: body.deadlineMilliseconds,
-          after: gateway.acknowledged.upTo))
+          after: gateway.acknowledged.upTo
+        ).answer)
     } catch {
       outcome = .failure(error)
     }
     return Response.json(
       try matching.answer(outcome, to: body.query, of: coordinator, since: started)
     ).telling(left)
+  }
+
+  @Sendable private func matchBatch(
+    _ request: Request, _: GatewayContext
+  ) async throws -> Response {
+    let started = ContinuousClock.now
+    let (coordinator, batch): (String, MatchBatch)
+    let left: RateLimitFields?
+    let place: BatchRoom.Place
+    do {
+      coordinator = try gateway.callers.coordinator(request)
+      // Whoever may not even ask for one shan't have a large body read.
+      try gateway.limits.check(.match, of: coordinator)
+      guard let free = batchRoom.takePlace() else {
+        gateway.metrics.limitHit("batches")
+        throw Problem(
+          .overloaded, "too many batches are being answered", retryAfterSeconds: 1)
+      }
+      place = free
+      (batch, left) = try await read(request, of: coordinator)
+    } catch {
+      gateway.metrics.matchRefused()
+      throw error
+    }
+    defer { withExtendedLifetime(place) {} }
+    let outcome = await ask(batch)
+    return Response.json(
+      try matching.answer(outcome, to: batch, of: coordinator, since: started)
+    ).telling(left)
+  }
+
+  /// Each entry counts against its coordinator, and what is no batch counts as one.
+  private func read(
+    _ request: Request, of coordinator: String
+  ) async throws -> (MatchBatch, RateLimitFields?) {
+    let body = try await request.jsonBytes(limit: Limits.batchBodyBytes)
+    let batch = Result { () throws(Problem) in try body.matchBatch() }
+    let count = (try? batch.get())?.entries.count ?? 1
+    let left = try gateway.limits.spend(.match, by: coordinator, count: count)
+    return (try batch.get(), left)
+  }
+
+  /// Nobody is asked where no entry is good.
+  private func ask(_ batch: MatchBatch) async -> Result<BatchReply?, DispatchError> {
+    let queries = batch.entries.compactMap { try? $0.get().query }
+    if queries.isEmpty { return .success(nil) }
+    do {
+      return .success(
+        try await gateway.scorers.match(
+          batch: queries, deadlineMilliseconds: batch.deadlineMilliseconds,
+          after: gateway.acknowledged.upTo))
+    } catch {
+      return .failure(error)
+    }
   }
 
   @Sendable private func feedback(_ request: Request, _: GatewayContext) async throws -> Response {

@@ -11,22 +11,22 @@ struct Matching: Sendable {
   ///
   /// - Throws: the problem to answer with when no scorer answered.
   func answer(
-    _ outcome: Result<MatchReply, DispatchError>, to query: MatchQuery, of coordinator: String,
+    _ outcome: Result<MatchAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
     since started: ContinuousClock.Instant
   ) throws(Problem) -> [UInt8] {
     switch outcome {
-    case .success(let reply):
-      gateway.metrics.matched(reply.answer, after: .now - started)
+    case .success(let answer):
+      gateway.metrics.matched(answer, after: .now - started)
       let matchID = RequestID.next()
       let now = Timestamp.now
-      let offers = reply.answer.candidates.map { candidate in
+      let offers = answer.candidates.map { candidate in
         gateway.offers.make(
           OfferTerms(
             coordinator: coordinator, jobID: query.jobID, minerID: candidate.minerID,
             price: candidate.price, madeAt: now))
       }
       let body = MatchResponse(
-        jobID: query.jobID, matchID: matchID, answer: reply.answer, offers: offers
+        jobID: query.jobID, matchID: matchID, answer: answer, offers: offers
       ).body()
       gateway.history.note(
         coordinator: coordinator, matchID: matchID, query: query, body: body, at: now)
@@ -38,11 +38,56 @@ struct Matching: Sendable {
   }
 }
 
+// Batches.
+extension Matching {
+  /// Puts the answers of all entries together, each as if it had been asked alone: what its scorer said, or
+  /// what is wrong with it, or that it came later than it had to.
+  ///
+  /// - Parameter outcome: nil in the place of a reply when no entry was good.
+  /// - Throws: the problem to answer with when no scorer answered.
+  func answer(
+    _ outcome: Result<BatchReply?, DispatchError>, to batch: MatchBatch, of coordinator: String,
+    since started: ContinuousClock.Instant
+  ) throws(Problem) -> [UInt8] {
+    let reply: BatchReply?
+    do {
+      reply = try outcome.get()
+    } catch {
+      for case .success in batch.entries { gateway.metrics.matchFailed() }
+      throw Problem(error)
+    }
+    let waited = ContinuousClock.now - started
+    var response = MatchBatchResponse(byteCount: 1_024 * batch.entries.count)
+    var answers = (reply?.answers ?? []).makeIterator()
+    for entry in batch.entries {
+      do throws(Problem) {
+        let request = try entry.get()
+        let isLate = waited > .milliseconds(request.deadlineMilliseconds)
+        // There is one for each good entry: else the reply would not have been taken.
+        let answer = answers.next()
+        let outcome: Result<MatchAnswer, DispatchError> =
+          answer.map { isLate ? .failure(.deadline) : .success($0) } ?? .failure(.faulty)
+        response.add(
+          try self.answer(outcome, to: request.query, of: coordinator, since: started))
+      } catch {
+        if case .failure = entry { gateway.metrics.matchRefused() }
+        response.add(error)
+      }
+    }
+    gateway.metrics.batchAnswered()
+    return response.body()
+  }
+}
+
 extension Problem {
   init(_ error: DispatchError) {
     self =
       switch error {
       case .noScorer: Problem(.noScorer, "no scorer can answer just now", retryAfterSeconds: 1)
+      case .outdated:
+        Problem(
+          .noScorer, "no scorer here knows batches yet: ask for the matches one by one",
+          retryAfterSeconds: 60)
       case .deadline: Problem(.deadlinePassed, "no scorer answered in time", retryAfterSeconds: 1)
       case .overloaded: Problem(.overloaded, "too many requests are waiting", retryAfterSeconds: 1)
       case .unknownMiner: Problem(.unknownMiner, "this miner is not registered")

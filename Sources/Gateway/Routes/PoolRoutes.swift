@@ -122,6 +122,8 @@ struct PoolRoutes {
     try gateway.callers.administrator(request)
     var body = try MatchRequest(await request.jsonObject())
     body.query.explainsFully = true
+    // Nothing is offered to anybody.
+    body.query.isSpread = false
     let reply: MatchReply
     do {
       reply = try await gateway.scorers.match(

@@ -25,8 +25,8 @@ struct DispatchScorer {
   var isUsable: Bool { phase == .active && isReady && !isCongested }
   var inFlight: Int { matchesInFlight + feedbackInFlight }
 
-  mutating func countInFlight(_ difference: Int, isFeedback: Bool) {
-    if isFeedback { feedbackInFlight += difference } else { matchesInFlight += difference }
+  mutating func countInFlight(_ difference: Int, of kind: RequestKind) {
+    if kind == .feedback { feedbackInFlight += difference } else { matchesInFlight += difference }
   }
 
   var snapshot: ScorerSnapshot {
@@ -118,7 +118,7 @@ struct DispatchScorers {
   ///
   /// - Parameter onlyGood: none rather than one that lags or errs.
   mutating func choose(
-    forFeedback isFeedback: Bool, avoiding avoided: Int? = nil, onlyGood: Bool = false
+    for kind: RequestKind, avoiding avoided: Int? = nil, onlyGood: Bool = false
   ) -> Int? {
     var best: Int?
     var bestLoad = Int.max
@@ -126,10 +126,12 @@ struct DispatchScorers {
     for step in usable.indices {
       let candidate = usable[(rotation &+ step) % usable.count]
       if candidate.place == avoided || (onlyGood && candidate.standing != .good) { continue }
+      if self[candidate.place].version < kind.leastVersion { continue }
       let matches = self[candidate.place].matchesInFlight
       let feedback = self[candidate.place].feedbackInFlight
-      // Each kind has room of its own, so that a flood of matches holds up no feedback.
-      if (isFeedback ? feedback : matches) >= inFlightLimit { continue }
+      // Feedback has room of its own, so that a flood of matches doesn't hold it up. A batch may go where
+      // there is room for one: else it might wait for ever.
+      if (kind == .feedback ? feedback : matches) >= inFlightLimit { continue }
       let load = matches + feedback + candidate.standing.rawValue * 2 * inFlightLimit
       if load < bestLoad {
         best = candidate.place
@@ -137,5 +139,10 @@ struct DispatchScorers {
       }
     }
     return best
+  }
+
+  /// There are scorers to ask, and none of those that greeted knows requests of this kind.
+  func areTooOld(for kind: RequestKind) -> Bool {
+    !usable.isEmpty && all.allSatisfy { ($0?.version ?? 0) < kind.leastVersion }
   }
 }

@@ -78,7 +78,7 @@ extension DispatchState {
     let slow = hedging?.takeSlow(now: now) { [pending] in pending[$0]?.place != nil } ?? []
     for id in slow where hedging?.isAllowed == true {
       guard let entry = pending[id], entry.copyPlace == nil,
-        let other = scorers.choose(forFeedback: false, avoiding: entry.place, onlyGood: true)
+        let other = scorers.choose(for: .match, avoiding: entry.place, onlyGood: true)
       else { continue }
       hedging?.spend()
       counters.hedged += 1
@@ -100,7 +100,7 @@ extension DispatchState.Pending {
   /// Whether the scorer errs that answers with this, as opposed to being busy, or right.
   func isFault(_ code: Failure.Code) -> Bool {
     switch code {
-    case .faulty, .badRequest: !isFeedback
+    case .faulty, .badRequest: kind != .feedback
     case .deadlinePassed, .overloaded, .notReady, .unknownMiner, .keyReused, .storeUnavailable:
       false
     }
@@ -111,7 +111,7 @@ extension DispatchState.Pending {
   func mayBeAskedElsewhere(after code: Failure.Code) -> Bool {
     switch code {
     case .notReady, .overloaded, .faulty: true
-    case .badRequest: !isFeedback
+    case .badRequest: kind != .feedback
     case .deadlinePassed, .unknownMiner, .keyReused, .storeUnavailable: false
     }
   }

@@ -19,15 +19,15 @@ extension DispatchState {
     guard scorers[place].phase != .incompatible else { return }
     heard(place, now: now)
     switch record.message {
-    case .matchReply:
+    case .matchReply, .batchReply:
       scorers[place].applied = max(scorers[place].applied, record.streamID)
       answered(record, by: place, now: now)
     case .feedbackReply: answered(record, by: place, now: now)
     case .failure(let failure): refused(record.requestID, failure.code, by: place, now: now)
     case .beat(let beat): beaten(place, beat, applied: record.streamID, now: now)
     case .goodbye: leaving(place, now: now)
-    case .hello, .welcome, .matchRequest, .feedbackRequest, .inspectRequest, .inspectReply,
-      .unknown:
+    case .hello, .welcome, .matchRequest, .batchRequest, .feedbackRequest, .inspectRequest,
+      .inspectReply, .unknown:
       break
     }
   }
@@ -162,7 +162,7 @@ extension DispatchState {
     if scorers[place].version >= 3 {
       let record = Record(version: scorers[place].version, message: .goodbye)
       actions.append(.send(record, to: scorers[place].peer))
-    } else if scorers.choose(forFeedback: false, avoiding: place) != nil {
+    } else if scorers.choose(for: .match, avoiding: place) != nil {
       moved = moveAll(from: place, now: now)
     }
     actions.append(.report(.draining(scorerID: scorers[place].id, moved: moved)))

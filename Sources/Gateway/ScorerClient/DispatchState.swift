@@ -18,7 +18,14 @@ package struct DispatchState<Token> {
     var retriesLeft: Int
     /// When it was sent last; nil: never.
     var sentAt: Int64?
-    var isFeedback: Bool
+    let kind: RequestKind
+    let weight: Int
+
+    init(_ request: DispatchRequest<Token>, retriesLeft: Int) {
+      self.request = request
+      self.retriesLeft = retriesLeft
+      (kind, weight) = (request.kind, request.weight)
+    }
 
     var isWaiting: Bool { place == nil }
   }
@@ -36,6 +43,8 @@ package struct DispatchState<Token> {
 
   var pending: [UInt64: Pending] = [:]
   private var waiting = WaitingRequests()
+  /// How many matches wait, with those of batches.
+  private var waitingMatchCount = 0
   private var wheel: DeadlineWheel
   var hedging: DispatchHedging?
   private var lastRequestID: UInt64
@@ -63,9 +72,11 @@ package struct DispatchState<Token> {
   }
 
   package var pendingCount: Int { pending.count }
+  /// Those and how much they count for.
+  var pendingWeight: Int { pending.values.reduce(0) { $0 + $1.weight } }
   /// Requests that two scorers are asked for.
   var copyCount: Int { pending.values.count { $0.copyPlace != nil } }
-  package var waitingCount: Int { waiting.count }
+  package var waitingCount: Int { waiting.count(of: .feedback) + waitingMatchCount }
   package var nextTickMicroseconds: Int64 {
     min(nextBeat, wheel.nextMicroseconds, hedging?.nextMicroseconds ?? .max)
   }
@@ -84,24 +95,28 @@ package struct DispatchState<Token> {
     counters.accepted += 1
     if isStopping { return finish(request.token, .failure(.noScorer)) }
     if request.deadline <= now { return finish(request.token, .failure(.deadline)) }
-    let isFeedback = if case .feedbackRequest = request.message { true } else { false }
-    let waitingCount = waiting.count(ofFeedback: isFeedback)
-    let place = waitingCount == 0 ? scorers.choose(forFeedback: isFeedback) : nil
-    if place == nil && waitingCount >= limits.queueLimit {
-      return finish(request.token, .failure(.overloaded))
+    let entry = Pending(request, retriesLeft: limits.retryLimit)
+    let place = waiting.count(of: entry.kind) == 0 ? scorers.choose(for: entry.kind) : nil
+    if place == nil, let error = refusal(of: entry.kind) {
+      return finish(request.token, .failure(error))
     }
     lastRequestID &+= 1
     if lastRequestID == 0 { lastRequestID = 1 }
-    let entry = Pending(
-      request: request, retriesLeft: limits.retryLimit, isFeedback: isFeedback)
     wheel.insert(lastRequestID, deadline: request.deadline)
     if let place {
       send(lastRequestID, entry, to: place, now: now)
-      if !isFeedback { tryErring(lastRequestID, now: now) }
+      if request.mayBeCopied { tryErring(lastRequestID, now: now) }
     } else {
       wait(lastRequestID, entry)
       dispatchWaiting(now: now)
     }
+  }
+
+  /// Why one more of this kind may not wait.
+  private func refusal(of kind: RequestKind) -> DispatchError? {
+    let count = kind == .feedback ? waiting.count(of: .feedback) : waitingMatchCount
+    if count >= limits.queueLimit { return .overloaded }
+    return scorers.areTooOld(for: kind) ? .outdated : nil
   }
 
   /// An answer from the scorer at `place`. The first one counts, whoever gives it.
@@ -112,8 +127,7 @@ package struct DispatchState<Token> {
     }
     let reply = DispatchReply(
       message: record.message, streamID: record.streamID, scorerID: scorers[place].id)
-    let fits =
-      if case .feedbackReply = record.message { entry.isFeedback } else { !entry.isFeedback }
+    let fits = entry.request.isAnswered(by: record.message)
     if fits { succeeded(place) } else { erred(place, now: now) }
     if entry.copyPlace == place { counters.hedgesWon += 1 }
     remove(record.requestID, entry)
@@ -135,7 +149,7 @@ package struct DispatchState<Token> {
     }
     let hasOther =
       code == .notReady
-      || scorers.choose(forFeedback: entry.isFeedback, avoiding: place) != nil
+      || scorers.choose(for: entry.kind, avoiding: place) != nil
     if entry.copyPlace != nil {
       // The other one that was asked may still answer.
       move(requestID, avoiding: place, isRetry: true, now: now)
@@ -166,25 +180,41 @@ package struct DispatchState<Token> {
     }
   }
 
-  /// Gives what waits to scorers that have room.
+  /// Gives what waits to scorers that have room: feedback first, of matches and batches the older.
   mutating func dispatchWaiting(now: Int64) {
-    dispatchWaiting(feedback: true, now: now)
-    dispatchWaiting(feedback: false, now: now)
+    while sendFirst(of: .feedback, now: now) {}
+    while waitingMatchCount > 0 {
+      let kinds: (RequestKind, RequestKind) =
+        isBatchNext ? (.batch, .match) : (.match, .batch)
+      guard sendFirst(of: kinds.0, now: now) || sendFirst(of: kinds.1, now: now) else { return }
+    }
   }
 
-  private mutating func dispatchWaiting(feedback isFeedback: Bool, now: Int64) {
-    while waiting.count(ofFeedback: isFeedback) > 0,
-      let place = scorers.choose(forFeedback: isFeedback)
-    {
-      let next = waiting.popFirst(
-        ofFeedback: isFeedback, where: { [pending] in pending[$0]?.isWaiting ?? false })
-      guard let id = next, let entry = pending[id] else { return }
-      // Better a scorer that gave it up before than none.
-      let other =
-        entry.avoidedPlace == place
-        ? scorers.choose(forFeedback: isFeedback, avoiding: place) : nil
-      send(id, entry, to: other ?? place, now: now)
+  /// Whether a batch has waited longer than any match. Ids tell, since they count up.
+  private var isBatchNext: Bool {
+    mutating get {
+      guard let batch = firstWaiting(.batch) else { return false }
+      guard let match = firstWaiting(.match) else { return true }
+      return Int64(bitPattern: batch &- match) < 0
     }
+  }
+
+  private mutating func firstWaiting(_ kind: RequestKind) -> UInt64? {
+    if waiting.count(of: kind) == 0 { return nil }
+    return waiting.first(of: kind) { [pending] in pending[$0]?.isWaiting ?? false }
+  }
+
+  /// - Returns: false when none of this kind waits, or nobody has room for it.
+  private mutating func sendFirst(of kind: RequestKind, now: Int64) -> Bool {
+    guard waiting.count(of: kind) > 0, let place = scorers.choose(for: kind) else { return false }
+    let next = waiting.popFirst(
+      of: kind, where: { [pending] in pending[$0]?.isWaiting ?? false })
+    guard let id = next, let entry = pending[id] else { return false }
+    if kind != .feedback { waitingMatchCount -= entry.weight }
+    // Better a scorer that gave it up before than none.
+    let other = entry.avoidedPlace == place ? scorers.choose(for: kind, avoiding: place) : nil
+    send(id, entry, to: other ?? place, now: now)
+    return true
   }
 
   /// Fails what is past its deadline, looks who has fallen silent, beats.
@@ -225,7 +255,7 @@ package struct DispatchState<Token> {
 
   private mutating func move(_ id: UInt64, avoiding place: Int, isRetry: Bool, now: Int64) {
     guard var entry = pending[id] else { return }
-    scorers[place].countInFlight(-1, isFeedback: entry.isFeedback)
+    scorers[place].countInFlight(-entry.weight, of: entry.kind)
     if let copyPlace = entry.copyPlace {
       // Whoever else was asked has it alone now.
       entry.place = copyPlace == place ? entry.place : copyPlace
@@ -236,8 +266,8 @@ package struct DispatchState<Token> {
     entry.place = nil
     entry.avoidedPlace = place
     if isRetry { entry.retriesLeft -= 1 }
-    if waiting.count(ofFeedback: entry.isFeedback) == 0,
-      let other = scorers.choose(forFeedback: entry.isFeedback, avoiding: place)
+    if waiting.count(of: entry.kind) == 0,
+      let other = scorers.choose(for: entry.kind, avoiding: place)
     {
       send(id, entry, to: other, now: now)
     } else {
@@ -247,7 +277,8 @@ package struct DispatchState<Token> {
 
   private mutating func wait(_ id: UInt64, _ entry: Pending) {
     pending[id] = entry
-    waiting.append(id, isFeedback: entry.isFeedback)
+    waiting.append(id, entry.kind)
+    if entry.kind != .feedback { waitingMatchCount += entry.weight }
   }
 
   private mutating func send(_ id: UInt64, _ entry: Pending, to place: Int, now: Int64) {
@@ -256,12 +287,12 @@ package struct DispatchState<Token> {
     entry.sentAt = now
     pending[id] = entry
     sendRecord(id, entry, to: place, now: now)
-    if !entry.isFeedback { hedging?.watch(id, sentAt: now) }
+    if entry.request.mayBeCopied { hedging?.watch(id, sentAt: now) }
   }
 
   /// The scorer at `place` has one more in flight.
   mutating func sendRecord(_ id: UInt64, _ entry: Pending, to place: Int, now: Int64) {
-    scorers[place].countInFlight(1, isFeedback: entry.isFeedback)
+    scorers[place].countInFlight(entry.weight, of: entry.kind)
     let left = UInt32(clamping: max(1, entry.request.deadline - now))
     let record = Record(
       version: scorers[place].version, requestID: id, budgetMicroseconds: left,
@@ -272,14 +303,13 @@ package struct DispatchState<Token> {
   private mutating func remove(_ id: UInt64, _ entry: Pending) {
     pending[id] = nil
     if let copyPlace = entry.copyPlace {
-      scorers[copyPlace].countInFlight(-1, isFeedback: entry.isFeedback)
+      scorers[copyPlace].countInFlight(-entry.weight, of: entry.kind)
     }
     if let place = entry.place {
-      scorers[place].countInFlight(-1, isFeedback: entry.isFeedback)
+      scorers[place].countInFlight(-entry.weight, of: entry.kind)
     } else {
-      waiting.removeOne(isFeedback: entry.isFeedback) { [pending] in
-        pending[$0]?.isWaiting ?? false
-      }
+      if entry.kind != .feedback { waitingMatchCount -= entry.weight }
+      waiting.removeOne(of: entry.kind) { [pending] in pending[$0]?.isWaiting ?? false }
     }
   }
 

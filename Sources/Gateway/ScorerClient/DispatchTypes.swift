@@ -16,6 +16,16 @@ package enum DispatchError: Error, Equatable, Sendable {
   case storeUnavailable
   /// A scorer could not make sense of it, which is a bug in one of the two.
   case faulty
+  /// All scorers are of a version that doesn't know such requests.
+  case outdated
+}
+
+/// Requests of one kind wait in one queue.
+enum RequestKind {
+  case feedback, match, batch
+
+  /// Scorers that speak an older version of the wire can't answer it.
+  var leastVersion: UInt8 { self == .batch ? 4 : 0 }
 }
 
 /// One request on its way to whichever scorer is best.
@@ -34,9 +44,37 @@ package struct DispatchRequest<Token> {
     self.required = required
     self.token = token
   }
+
+  var kind: RequestKind {
+    switch message {
+    case .feedbackRequest: .feedback
+    case .batchRequest: .batch
+    default: .match
+    }
+  }
+
+  /// How many it counts for where room is limited.
+  var weight: Int {
+    if case .batchRequest(let queries) = message { queries.count } else { 1 }
+  }
+
+  /// It may be asked of a second scorer as well, with nothing lost but time: feedback and batches are too
+  /// much for that, and what a spread match is offered counts wherever it was asked.
+  var mayBeCopied: Bool {
+    if case .matchRequest(let query) = message { !query.isSpread } else { false }
+  }
+
+  /// Whether a scorer's answer is one to this.
+  func isAnswered(by reply: Message) -> Bool {
+    switch (message, reply) {
+    case (.feedbackRequest, .feedbackReply), (.matchRequest, .matchReply): true
+    case (.batchRequest(let queries), .batchReply(let answers)): queries.count == answers.count
+    default: false
+    }
+  }
 }
 
-/// A scorer's answer: `matchReply` or `feedbackReply`, whichever was asked for.
+/// A scorer's answer: `matchReply`, `batchReply` or `feedbackReply`, whichever was asked for.
 package struct DispatchReply: Equatable, Sendable {
   package var message: Message
   /// Of a match: applied when it was answered. Of feedback: the entry that holds its change.

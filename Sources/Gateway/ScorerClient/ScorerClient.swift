@@ -112,6 +112,20 @@ package final class ScorerClient: Service, Sendable {
       calls[takenCount...].map { MatchDelivery(call: $0.call, outcome: .failure(error)) })
   }
 
+  /// The best miners for each of `queries`, all by one scorer and one after another, so that those that are
+  /// spread know of each other.
+  ///
+  /// - Parameter queries: 1 to 256.
+  package func match(
+    batch queries: [MatchQuery], deadlineMilliseconds: Int, after: StreamID
+  ) async throws(DispatchError) -> BatchReply {
+    let reply = try await ask(
+      .batchRequest(queries), deadlineMilliseconds: deadlineMilliseconds, after: after
+    ).get()
+    guard case .batchReply(let answers) = reply.message else { throw .faulty }
+    return BatchReply(answers: answers, applied: reply.streamID, scorerID: reply.scorerID)
+  }
+
   /// Hands in a report; once answered it is durable. A scorer that falls silent over it makes
   /// another take it too, so a receipt may call a report a duplicate that its coordinator sent
   /// once.
@@ -187,6 +201,14 @@ package struct MatchReply: Equatable, Sendable {
     case .failure(let error): return .failure(error)
     }
   }
+}
+
+/// The answers to a batch, in its order, and who gave them.
+package struct BatchReply: Equatable, Sendable {
+  package var answers: [MatchAnswer]
+  /// How far the scorer had applied the change stream at the end.
+  package var applied: StreamID
+  package var scorerID: String
 }
 
 /// What became of a report, and who took it.

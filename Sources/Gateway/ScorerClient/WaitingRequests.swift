@@ -4,28 +4,42 @@
 struct WaitingRequests {
   private var feedback = LazyQueue()
   private var matches = LazyQueue()
+  private var batches = LazyQueue()
 
-  var count: Int { feedback.count + matches.count }
+  func count(of kind: RequestKind) -> Int { self[kind].count }
 
-  func count(ofFeedback isFeedback: Bool) -> Int { isFeedback ? feedback.count : matches.count }
+  mutating func append(_ id: UInt64, _ kind: RequestKind) { self[kind].append(id) }
 
-  mutating func append(_ id: UInt64, isFeedback: Bool) {
-    if isFeedback { feedback.append(id) } else { matches.append(id) }
+  /// The next id for which `isWaiting` holds; it stays.
+  mutating func first(of kind: RequestKind, where isWaiting: (UInt64) -> Bool) -> UInt64? {
+    self[kind].first(where: isWaiting)
   }
 
   /// The next id for which `isWaiting` holds.
-  mutating func popFirst(ofFeedback isFeedback: Bool, where isWaiting: (UInt64) -> Bool) -> UInt64?
-  {
-    isFeedback ? feedback.popFirst(where: isWaiting) : matches.popFirst(where: isWaiting)
+  mutating func popFirst(of kind: RequestKind, where isWaiting: (UInt64) -> Bool) -> UInt64? {
+    self[kind].popFirst(where: isWaiting)
   }
 
   /// One of the waiting failed. `isWaiting` tells which are left, for when the skipped ones pile
   /// up.
-  mutating func removeOne(isFeedback: Bool, where isWaiting: (UInt64) -> Bool) {
-    if isFeedback {
-      feedback.skipOne(where: isWaiting)
-    } else {
-      matches.skipOne(where: isWaiting)
+  mutating func removeOne(of kind: RequestKind, where isWaiting: (UInt64) -> Bool) {
+    self[kind].skipOne(where: isWaiting)
+  }
+
+  private subscript(kind: RequestKind) -> LazyQueue {
+    _read {
+      switch kind {
+      case .feedback: yield feedback
+      case .match: yield matches
+      case .batch: yield batches
+      }
+    }
+    _modify {
+      switch kind {
+      case .feedback: yield &feedback
+      case .match: yield &matches
+      case .batch: yield &batches
+      }
     }
   }
 }
@@ -39,18 +53,21 @@ private struct LazyQueue {
 
   mutating func append(_ id: UInt64) { ids.append(id) }
 
-  mutating func popFirst(where isWaiting: (UInt64) -> Bool) -> UInt64? {
+  mutating func first(where isWaiting: (UInt64) -> Bool) -> UInt64? {
     while head < ids.count {
-      let id = ids[head]
+      if isWaiting(ids[head]) { return ids[head] }
       head += 1
-      if isWaiting(id) {
-        dropTaken()
-        return id
-      }
       skippedCount -= 1
     }
     dropTaken()
     return nil
+  }
+
+  mutating func popFirst(where isWaiting: (UInt64) -> Bool) -> UInt64? {
+    guard let id = first(where: isWaiting) else { return nil }
+    head += 1
+    dropTaken()
+    return id
   }
 
   mutating func skipOne(where isWaiting: (UInt64) -> Bool) {

@@ -90,6 +90,11 @@ extension AuditedIndex {
     return fast.apply(trust, to: id)
   }
 
+  package mutating func countOffers(_ difference: Int, to id: MinerID) {
+    plain.countOffers(difference, to: id)
+    fast.countOffers(difference, to: id)
+  }
+
   @discardableResult
   package mutating func remove(_ id: MinerID) -> RegisteredMiner? {
     plain.remove(id)

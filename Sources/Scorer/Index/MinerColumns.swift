@@ -44,6 +44,8 @@ struct MinerColumns: Sendable {
   var overrideEnd: [Int64] = []
   var trust: [Double] = []
   var queueLength: [UInt32] = []
+  /// Slots just offered to matches that are spread.
+  var offered: [Int] = []
   var maxParallel: [Int] = []
   /// The miner says that it is busy, or anything else but active.
   var isClosed: [Bool] = []
@@ -72,6 +74,7 @@ struct MinerColumns: Sendable {
     overrideEnd.append(.min)
     trust.append(MinerTrust.none.score)
     queueLength.append(0)
+    offered.append(0)
     maxParallel.append(0)
     isClosed.append(false)
     latencyBucket.append(-1)
@@ -91,6 +94,7 @@ struct MinerColumns: Sendable {
     services[slot] = []
     trust[slot] = MinerTrust.none.score
     queueLength[slot] = 0
+    offered[slot] = 0
     isClosed[slot] = false
     latencyBucket[slot] = -1
     identity[slot].addr = ""

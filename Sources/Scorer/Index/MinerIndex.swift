@@ -56,6 +56,10 @@ package protocol MinerIndex: Sendable {
   @discardableResult
   mutating func apply(_ trust: MinerTrust, to id: MinerID) -> Bool
 
+  /// Counts so many more of a miner's slots as just offered, or fewer: to a match that is spread it is full when
+  /// those are all its free ones. A miner that isn't held has none.
+  mutating func countOffers(_ difference: Int, to id: MinerID)
+
   /// Lets a miner go.
   ///
   /// - Returns: what was held of it, as far as a match reads it; nil when no such miner is held.

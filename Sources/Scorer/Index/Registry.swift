@@ -90,6 +90,11 @@ package struct Registry<Index: MinerIndex>: Sendable {
     match(query, at: now, leaseTime: now)
   }
 
+  /// As `MinerIndex.countOffers`, of miners in the live index.
+  package mutating func countOffers(_ difference: Int, to id: MinerID) {
+    index.countOffers(difference, to: id)
+  }
+
   /// - Returns: what is held of a miner, live or dormant; nil when none of that id is known.
   package func holding(of id: MinerID, at now: Timestamp) -> MinerHolding? {
     index.holding(of: id, at: now)

@@ -65,6 +65,11 @@ package struct ScanIndex: MinerIndex {
     return true
   }
 
+  package mutating func countOffers(_ difference: Int, to id: MinerID) {
+    guard let slot = slots[id] else { return }
+    columns.offered[slot] = max(0, columns.offered[slot] + difference)
+  }
+
   @discardableResult
   package mutating func remove(_ id: MinerID) -> RegisteredMiner? {
     guard let slot = slots.removeValue(forKey: id) else { return nil }

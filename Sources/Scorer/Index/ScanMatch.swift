@@ -13,6 +13,7 @@ struct Ask {
   let capabilitiesAll: AskedList
   let tagsAny: AskedList
   let tagsAll: AskedList
+  let isSpread: Bool
   let asksService: Bool
   /// nil when no miner has switched that service on.
   let service: UInt32?
@@ -62,6 +63,7 @@ extension ScanIndex {
       capabilitiesAll: AskedList(query.capabilitiesAll, in: capabilities),
       tagsAny: AskedList(query.tagsAny, in: tags),
       tagsAll: AskedList(query.tagsAll, in: tags),
+      isSpread: query.isSpread,
       asksService: query.service != nil,
       service: query.service.flatMap { services.number(of: $0) },
       maxPrice: query.maxPrice,
@@ -194,7 +196,8 @@ extension ScanIndex {
     }
     if let highest = ask.maxPrice, terms.price > highest.units { return .price }
     if columns.trust[slot] < ask.minTrust || columns.trust[slot] > ask.maxTrust { return .trust }
-    if columns.isClosed[slot] || columns.taken(of: slot) >= terms.slots { return .full }
+    let taken = columns.taken(of: slot) + (ask.isSpread ? columns.offered[slot] : 0)
+    if columns.isClosed[slot] || taken >= terms.slots { return .full }
     return nil
   }
 

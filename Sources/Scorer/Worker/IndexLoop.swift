@@ -3,6 +3,7 @@ import Glibc
 import Index
 import Logging
 import Messaging
+import Spread
 import Threads
 import Trust
 import Wire
@@ -18,6 +19,8 @@ struct IndexLoop<Index: MinerIndex> {
   /// How long unfinished work may hold up the end.
   private static var leaveMicroseconds: Int64 { 5_000_000 }
   private static var lingerMilliseconds: Int32 { 1_000 }
+  /// How long batches may keep all else waiting.
+  private static var batchesMicroseconds: Int64 { 20_000 }
   /// A gateway sends nothing more to a scorer that has been silent for so long, all told.
   private static var sendingMicroseconds: Int64 { 800_000 }
   /// After a standstill the messages' own thread needs a moment to bring in what came meanwhile.
@@ -32,6 +35,8 @@ struct IndexLoop<Index: MinerIndex> {
   private var leases: LeaseClock
   private var progress: StreamProgress
   private var parked = ParkedMatches()
+  private var batches = BatchesInWork()
+  private var offers: RecentOffers
   private var statistics: RegistryStatistics
   private var answerCount: UInt64 = 0
   private var droppedCount: UInt64 = 0
@@ -55,6 +60,7 @@ struct IndexLoop<Index: MinerIndex> {
     self.feedback = feedback
     self.logger = logger
     newcomers = options.newcomers
+    offers = RecentOffers(lifetimeMilliseconds: options.spreadMilliseconds)
     registry = Registry(index: index, graceMilliseconds: options.graceMilliseconds)
     leases = LeaseClock(trustMilliseconds: options.registryTrustMilliseconds)
     progress = StreamProgress(startedAt: .now)
@@ -75,6 +81,7 @@ struct IndexLoop<Index: MinerIndex> {
       let now = MonotonicClock.microseconds()
       try takeRequests(now: now)
       answerParked(now: now)
+      answerBatches(now: now)
       tick(now: now)
       logLinkEvents()
       try flush()
@@ -89,10 +96,12 @@ struct IndexLoop<Index: MinerIndex> {
   private var isDone: Bool {
     guard let leaveBy else { return false }
     let now = MonotonicClock.microseconds()
-    return (parked.isEmpty && feedbackInWork == 0 && dealers.hasLeft(now: now)) || leaveBy <= now
+    let isIdle = parked.isEmpty && batches.isEmpty && feedbackInWork == 0
+    return (isIdle && dealers.hasLeft(now: now)) || leaveBy <= now
   }
 
   private func sleepMilliseconds() -> Int {
+    if !batches.isEmpty { return 0 }
     // Parked matches have deadlines of their own; a short sleep is a simple way to keep them all.
     let limit: Int64 = parked.isEmpty ? 100_000 : 5_000
     let wake = min(dealers.nextTickMicroseconds, nextTick)
@@ -161,6 +170,7 @@ struct IndexLoop<Index: MinerIndex> {
       nextTick = now + Self.tickMicroseconds
       // While a fleet comes in nobody asks, and order made now would have to be made again.
       if progress.isReady { refresh() } else { statistics = registry.statistics }
+      if batches.isEmpty { offers.settle(in: &registry, now: now) }
       logAuditDifference(now: now)
       linkFaults.log(dealers.counters, to: logger, now: now)
     }
@@ -182,10 +192,12 @@ struct IndexLoop<Index: MinerIndex> {
     beat.isStreamReachable = progress.isReachable
     beat.lagMilliseconds = progress.lagMilliseconds(at: .now)
     beat.answers = answerCount
-    beat.waiting = UInt32(clamping: parked.count + feedbackInWork)
+    beat.waiting = UInt32(clamping: parked.count + batches.count + feedbackInWork)
     beat.dropped = droppedCount
     beat.refused = refusedCount
     beat.delays = delays
+    beat.spreadOffers = UInt32(clamping: offers.count)
+    beat.spreadForgotten = offers.forgottenCount
     beat.knownMiners = UInt32(clamping: statistics.known)
     beat.liveMiners = UInt32(clamping: statistics.live)
     beat.onlineMiners = UInt32(clamping: statistics.online)
@@ -237,7 +249,9 @@ struct IndexLoop<Index: MinerIndex> {
     }
     for (gateway, record) in others {
       switch record.message {
-      case .matchRequest(let query): take(query, record, from: gateway, since: now - age)
+      case .matchRequest(let query): take(.one(query), record, from: gateway, since: now - age)
+      case .batchRequest(let queries):
+        take(.batch(queries), record, from: gateway, since: now - age)
       case .inspectRequest(let ids): showHoldings(of: ids, record, to: gateway)
       default: break
       }
@@ -245,18 +259,22 @@ struct IndexLoop<Index: MinerIndex> {
   }
 
   private mutating func take(
-    _ query: MatchQuery, _ record: Record, from gateway: Int, since start: Int64
+    _ asked: ParkedMatches.Asked, _ record: Record, from gateway: Int, since start: Int64
   ) {
-    guard progress.isReady else { return refuse(record, .notReady, gateway) }
+    guard progress.isReady else { return refuse(record.requestID, .notReady, gateway) }
     let match = ParkedMatches.Match(
-      gateway: gateway, requestID: record.requestID, query: query, after: record.streamID,
+      gateway: gateway, requestID: record.requestID, asked: asked, after: record.streamID,
       deadline: deadline(of: record, since: start))
     if record.streamID <= progress.applied {
       answer(match)
     } else if !parked.park(match) {
-      refusedCount += 1
-      refuse(record, .overloaded, gateway)
+      refuseAsTooMany(match)
     }
+  }
+
+  private mutating func refuseAsTooMany(_ match: ParkedMatches.Match) {
+    refusedCount += UInt64(match.asked.count)
+    refuse(match.requestID, .overloaded, match.gateway)
   }
 
   private func deadline(of record: Record, since start: Int64) -> Int64 {
@@ -272,15 +290,45 @@ struct IndexLoop<Index: MinerIndex> {
 
   /// Unless nobody waits any more: others that were read with it took their time before.
   private mutating func answer(_ match: ParkedMatches.Match) {
-    guard MonotonicClock.microseconds() < match.deadline else { return droppedCount += 1 }
-    let (now, leaseTime) = (Timestamp.now, leases.leaseTime(at: .now))
-    let answer = newcomers.answer(match.query) { query in
-      registry.match(query, at: now, leaseTime: leaseTime)
+    switch match.asked {
+    case .batch(let queries): if !batches.add(match, queries) { refuseAsTooMany(match) }
+    case .one(let query):
+      let now = MonotonicClock.microseconds()
+      guard now < match.deadline else { return droppedCount += 1 }
+      if query.isSpread && batches.isEmpty { offers.settle(in: &registry, now: now) }
+      reply(to: match, .matchReply(find(query, now: now)))
     }
+  }
+
+  /// Those that were begun, and as far as time allows those behind them.
+  private mutating func answerBatches(now start: Int64) {
+    var now = start
+    while now - start < Self.batchesMicroseconds, let step = batches.next(now: now) {
+      switch step {
+      case .answer(let query):
+        if batches.isAtStart { offers.settle(in: &registry, now: now) }
+        if let batch = batches.take(find(query, now: now)) {
+          reply(to: batch.match, .batchReply(batch.answers))
+        }
+      case .drop(let batch): droppedCount += UInt64(batch.queries.count - batch.answers.count)
+      }
+      now = MonotonicClock.microseconds()
+    }
+  }
+
+  private mutating func find(_ query: MatchQuery, now: Int64) -> MatchAnswer {
+    let (time, leaseTime) = (Timestamp.now, leases.leaseTime(at: .now))
+    let answer = newcomers.answer(query) { query in
+      registry.match(query, at: time, leaseTime: leaseTime)
+    }
+    if query.isSpread { offers.note(answer.candidates, in: &registry, now: now) }
     answerCount += 1
+    return answer
+  }
+
+  private func reply(to match: ParkedMatches.Match, _ message: Message) {
     dealers.queue(
-      Record(
-        requestID: match.requestID, streamID: progress.applied, message: .matchReply(answer)),
+      Record(requestID: match.requestID, streamID: progress.applied, message: message),
       to: match.gateway)
   }
 
@@ -302,9 +350,8 @@ struct IndexLoop<Index: MinerIndex> {
       to: gateway)
   }
 
-  private func refuse(_ record: Record, _ code: Failure.Code, _ gateway: Int) {
-    dealers.queue(
-      Record(requestID: record.requestID, message: .failure(Failure(code))), to: gateway)
+  private func refuse(_ requestID: UInt64, _ code: Failure.Code, _ gateway: Int) {
+    dealers.queue(Record(requestID: requestID, message: .failure(Failure(code))), to: gateway)
   }
 
   // MARK: Links

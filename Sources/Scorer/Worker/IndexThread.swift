@@ -18,6 +18,8 @@ final class IndexThread: Service {
     var curve: Curve?
     var weights: Weights
     var newcomers: NewcomerPolicy
+    /// For how long an offer counts for matches that are spread.
+    var spreadMilliseconds: Int
     var graceMilliseconds: Int64
     var registryTrustMilliseconds: Int64
     /// Of the answers, in [0, 1]; with 0 there is no plain index to compare with.

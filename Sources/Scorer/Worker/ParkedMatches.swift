@@ -5,10 +5,22 @@ struct ParkedMatches {
   /// More than this many is a scorer that lags hopelessly: it says so instead of gathering more.
   static let limit = 10_000
 
-  struct Match: Equatable {
+  enum Asked {
+    case one(MatchQuery)
+    case batch([MatchQuery])
+
+    var count: Int {
+      switch self {
+      case .one: 1
+      case .batch(let queries): queries.count
+      }
+    }
+  }
+
+  struct Match {
     var gateway: Int
     var requestID: UInt64
-    var query: MatchQuery
+    var asked: Asked
     /// What must have been applied.
     var after: StreamID
     /// Monotonic microseconds; nobody waits beyond it.
@@ -16,14 +28,16 @@ struct ParkedMatches {
   }
 
   private var matches: [Match] = []
+  /// With each of a batch's.
+  private(set) var count = 0
 
   var isEmpty: Bool { matches.isEmpty }
-  var count: Int { matches.count }
 
   /// - Returns: false when there are too many.
   mutating func park(_ match: Match) -> Bool {
-    guard matches.count < Self.limit else { return false }
+    guard count < Self.limit else { return false }
     matches.append(match)
+    count += match.asked.count
     return true
   }
 
@@ -36,13 +50,14 @@ struct ParkedMatches {
     var droppedCount = 0
     matches.removeAll { match in
       if match.deadline <= now {
-        droppedCount += 1
+        droppedCount += match.asked.count
         return true
       }
       if match.after > applied { return false }
       ready.append(match)
       return true
     }
+    count -= droppedCount + ready.reduce(0) { $0 + $1.asked.count }
     return (ready, droppedCount)
   }
 }

@@ -71,6 +71,7 @@ struct ScorerProcess {
       scorerID: settings.scorerID, gateways: settings.gateways, curve: curve,
       weights: settings.weights,
       newcomers: NewcomerPolicy(minTrust: settings.minTrust, share: settings.explorationShare),
+      spreadMilliseconds: settings.spreadMilliseconds,
       graceMilliseconds: Int64(settings.common.heartbeatGraceSeconds) * 1_000,
       registryTrustMilliseconds: Int64(settings.common.registryTrustSeconds) * 1_000,
       auditShare: settings.auditShare)

@@ -64,22 +64,26 @@ package final class RateLimiter: Sendable {
     self.keyLimit = keyLimit
   }
 
-  /// Grants one if it may be.
+  /// Grants one, or several at once, if they may be. More than fit into the burst are granted when all of it is
+  /// there, and then weigh on what comes after: else no time would ever be theirs.
   ///
   /// - Parameters:
   ///   - now: µs of a clock that never goes back.
   ///   - isSpent: false only asks.
-  package func ask(_ key: String, at now: Double, isSpent: Bool = true) -> RateVerdict {
+  package func ask(
+    _ key: String, at now: Double, count: Int = 1, isSpent: Bool = true
+  ) -> RateVerdict {
     state.withLock { state in
       var entry = state.entry(key) ?? Entry(usedUpAt: now)
       let interval = quota.interval * state.share
       let start = max(entry.usedUpAt, now)
       let ahead = start - now
-      let isAllowed = ahead <= quota.tolerance + Self.rounding
+      let room = max(0, quota.tolerance - Double(count - 1) * interval)
+      let isAllowed = ahead <= room + Self.rounding
       if isAllowed && isSpent {
-        entry.usedUpAt = start + interval
+        entry.usedUpAt = start + Double(count) * interval
         if entry.unsettled == 0 { entry.unsettledSince = now }
-        entry.unsettled += 1
+        entry.unsettled += count
       }
       if !entry.isAsked {
         entry.isAsked = true
@@ -87,10 +91,10 @@ package final class RateLimiter: Sendable {
       }
       state.keep(entry, of: key, limit: keyLimit)
       let debt = max(entry.usedUpAt, now) - now
-      let room = (quota.tolerance + interval - debt) / interval
+      let left = (quota.tolerance + interval - debt) / interval
       return RateVerdict(
-        isAllowed: isAllowed, remaining: max(0, Int(room + 0.000_1)),
-        waitMicroseconds: isAllowed ? debt : ahead - quota.tolerance)
+        isAllowed: isAllowed, remaining: max(0, Int(left + 0.000_1)),
+        waitMicroseconds: isAllowed ? debt : ahead - room)
     }
   }
 

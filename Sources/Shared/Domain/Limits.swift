@@ -26,5 +26,8 @@ package enum Limits {
   package static let pageCount = 1...1_000
   package static let idempotencyKeyBytes = 1...255
   package static let bodyBytes = 64 * 1024
+  /// Matches that are asked together.
+  package static let batchCount = 1...256
+  package static let batchBodyBytes = 1024 * 1024
   package static let webSocketFrameBytes = 16 * 1024
 }

@@ -20,6 +20,8 @@ package struct MatchQuery: Equatable, Sendable {
   package var topK = 1
   package var exclude: [MinerID] = []
   package var explainsFully = false
+  /// What has just been offered to such matches counts against a miner's free slots.
+  package var isSpread = false
 
   package init(jobID: String) { self.jobID = jobID }
 }

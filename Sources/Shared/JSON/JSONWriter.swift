@@ -127,6 +127,11 @@ package struct JSONWriter {
     text.withUTF8 { bytes.append(contentsOf: $0) }
   }
 
+  /// JSON that was written elsewhere, or a part of it.
+  package mutating func piece(bytes: some Collection<UInt8>) {
+    self.bytes.append(contentsOf: bytes)
+  }
+
   /// Text with its quotes and escapes.
   package mutating func piece(string text: String) { writeString(text) }
 

@@ -240,7 +240,8 @@ package final class DealerSet {
     let event = link.state.heard(record.message, requestID: record.requestID, now: now)
     if let event { report(event, link.number) }
     switch record.message {
-    case .matchRequest, .feedbackRequest, .inspectRequest: body(link.number, record)
+    case .matchRequest, .batchRequest, .feedbackRequest, .inspectRequest:
+      body(link.number, record)
     default: break
     }
   }

@@ -30,6 +30,8 @@ package struct ScorerSettings: Sendable {
   package var minTrust: Double
   /// POOLHUB_EXPLORATION_SHARE=0: of matches whose last candidate is a newcomer, 0–1.
   package var explorationShare: Double
+  /// POOLHUB_SPREAD_MS=2000: how long an offer counts for matches that are spread; 0: within its batch alone.
+  package var spreadMilliseconds: Int
   /// POOLHUB_STREAM_DELAY_MS=0: holds changes back after reading them. For tests of what must wait.
   package var streamDelayMilliseconds: Int
 
@@ -73,6 +75,7 @@ package struct ScorerSettings: Sendable {
       "POOLHUB_TRUST_COORDINATOR_DAY", default: 10_000, in: 0...1_000_000_000)
     minTrust = try reader.number("POOLHUB_MIN_TRUST", default: 0, in: 0...1)
     explorationShare = try reader.number("POOLHUB_EXPLORATION_SHARE", default: 0, in: 0...1)
+    spreadMilliseconds = try reader.integer("POOLHUB_SPREAD_MS", default: 2_000, in: 0...60_000)
     streamDelayMilliseconds = try reader.integer(
       "POOLHUB_STREAM_DELAY_MS", default: 0, in: 0...60_000)
     auditShare = try reader.number("POOLHUB_AUDIT_SHARE", default: 0, in: 0...1)

@@ -18,6 +18,8 @@ extension Metric {
   // Matches.
   package static let matchRequests = counter(
     "poolhub_match_requests_total", "Answered match requests, by outcome.")
+  package static let matchBatches = counter(
+    "poolhub_match_batches_total", "Batches of matches that were answered.")
   package static let matchCandidates = counter(
     "poolhub_match_candidates_total", "Candidates returned by matches.")
   package static let matchFailures = counter(
@@ -80,6 +82,12 @@ extension Metric {
     "Messages on the scorers' socket that were malformed, too large or undelivered (fault).")
   package static let scorerAnswers = counter(
     "poolhub_scorer_answers_total", "Answers received, by scorer.")
+  package static let scorerSpreadOffers = gauge(
+    "poolhub_scorer_spread_offers",
+    "Offers to spread matches that still count against miners' free slots, by scorer.")
+  package static let scorerSpreadForgotten = counter(
+    "poolhub_scorer_spread_forgotten_total",
+    "Offers to spread matches that stopped counting early, for want of room, by scorer.")
   package static let scorerAuditedAnswers = counter(
     "poolhub_scorer_audited_answers_total",
     "Answers that the scorer compared with the plain index's, by scorer.")
@@ -173,12 +181,14 @@ extension Metric {
 
   package static let all: [Metric] = [
     minersOnline, heartbeats, webSockets, webSocketClosures, statusesArchived, registrations,
-    matchRequests, matchCandidates, matchFailures, matchRejections, matchLatency, matchRetries,
+    matchRequests, matchBatches, matchCandidates, matchFailures, matchRejections, matchLatency,
+    matchRetries,
     matchHedges, dispatchWaiting, dispatchExpired, dispatchLate,
     matchHistoryRows, matchHistoryWaiting,
     feedback, feedbackOffers, feedbackDuplicates, feedbackLatency,
     scorerUp, scorerReady, scorerCircuitOpen, scorerInFlight, scorerWaiting, scorerAnswers,
-    scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults, scorerAuditedAnswers,
+    scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults,
+    scorerSpreadOffers, scorerSpreadForgotten, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,

@@ -28,6 +28,12 @@ enum MessageCodec {
     case .inspectReply(let holdings):
       writer.write(UInt16(holdings.count))
       for holding in holdings { writer.write(holding) }
+    case .batchRequest(let queries):
+      writer.write(UInt16(queries.count))
+      for query in queries { writer.writeSized { $0.write(query) } }
+    case .batchReply(let answers):
+      writer.write(UInt16(answers.count))
+      for answer in answers { writer.writeSized { $0.write(answer) } }
     }
   }
 
@@ -53,6 +59,12 @@ enum MessageCodec {
       return .failure(Failure(Failure.Code(rawValue: try reader.read()) ?? .faulty))
     case 16: return .inspectRequest(try reader.readInspectedIDs())
     case 17: return .inspectReply(try reader.readHoldings())
+    case 18:
+      return .batchRequest(
+        try reader.readBatch { (reader) throws(WireError) in try reader.readMatchQuery() })
+    case 19:
+      return .batchReply(
+        try reader.readBatch { (reader) throws(WireError) in try reader.readMatchAnswer() })
     default: return .unknown(kind: kind)
     }
   }
@@ -80,6 +92,8 @@ extension ByteWriter {
     write(beat.dropped)
     write(beat.refused)
     beat.delays.write(to: &self)
+    write(beat.spreadOffers)
+    write(beat.spreadForgotten)
   }
 
   fileprivate mutating func write(_ query: MatchQuery) {
@@ -99,6 +113,7 @@ extension ByteWriter {
     write(UInt8(query.topK))
     write(query.exclude.map(\.text))
     write(query.explainsFully)
+    write(query.isSpread)
   }
 
   fileprivate mutating func write(_ answer: MatchAnswer) {
@@ -171,6 +186,9 @@ extension ByteReader {
     beat.refused = try read()
     if remaining == 0 { return beat }
     beat.delays = try DelayCounts.read(&self)
+    if remaining == 0 { return beat }
+    beat.spreadOffers = try read()
+    beat.spreadForgotten = try read()
     return beat
   }
 
@@ -195,7 +213,23 @@ extension ByteReader {
     let count = Int(try read(UInt16.self))
     for _ in 0..<count { query.exclude.append(try readMinerID()) }
     query.explainsFully = try readBool()
+    if remaining > 0 { query.isSpread = try readBool() }
     return query
+  }
+
+  /// Entries with their lengths before them, so that each can grow at its end.
+  fileprivate mutating func readBatch<Entry>(
+    _ read: (inout ByteReader) throws(WireError) -> Entry
+  ) throws(WireError) -> [Entry] {
+    let count = Int(try self.read(UInt16.self))
+    guard Limits.batchCount.contains(count) else { throw .badValue }
+    var entries: [Entry] = []
+    entries.reserveCapacity(count)
+    for _ in 0..<count {
+      var block = try readSized()
+      entries.append(try read(&block))
+    }
+    return entries
   }
 
   fileprivate mutating func readMatchAnswer() throws(WireError) -> MatchAnswer {

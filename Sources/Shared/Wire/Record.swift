@@ -56,6 +56,10 @@ package enum Message: Equatable, Sendable {
   case inspectRequest([MinerID])
   /// Of each miner that is known there, in the order asked.
   case inspectReply([MinerHolding])
+  /// Since version 4: matches that are asked together, answered one after another.
+  case batchRequest([MatchQuery])
+  /// One answer a match, in the order asked.
+  case batchReply([MatchAnswer])
   /// Of a kind that a newer neighbour knows and this build does not.
   case unknown(kind: UInt8)
 }
@@ -132,6 +136,11 @@ package struct Beat: Equatable, Sendable {
   /// Since version 3: how long signs of life took from their arrival at a gateway to the index.
   package var delays = DelayCounts()
 
+  /// Since version 4: what the scorer has just offered to matches that are spread and still counts, and what it
+  /// stopped counting before its time because there was too much of it, since it started.
+  package var spreadOffers: UInt32 = 0
+  package var spreadForgotten: UInt64 = 0
+
   package init() {}
 }
 
@@ -166,6 +175,8 @@ extension Message {
     case .failure: 9
     case .inspectRequest: 16
     case .inspectReply: 17
+    case .batchRequest: 18
+    case .batchReply: 19
     case .unknown(let kind): kind
     }
   }

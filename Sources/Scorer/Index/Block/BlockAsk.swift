@@ -11,6 +11,7 @@ struct BlockAsk {
   var isCapped = false
   var minTrust = -Double.infinity
   var maxTrust = Double.infinity
+  var isSpread = false
   var asksService = false
   var service: UInt32 = 0
   var askedCapabilities = 0
@@ -36,6 +37,12 @@ struct BlockAsk {
   var priceScale: Float = 0
 
   var isImpossible = false
+
+  /// A miner's slots that this request finds taken. None of its slots is free where it isn't open.
+  @inline(__always)
+  func taken(_ line: Column<MinerLine>) -> Int {
+    Int(line.pointee.taken) + (isSpread ? Int(line.pointee.offered) : 0)
+  }
 }
 
 extension BlockIndex {
@@ -50,6 +57,7 @@ extension BlockIndex {
     ask.minRAMGB = query.minRAMGB
     ask.minTrust = query.minTrust ?? -.infinity
     ask.maxTrust = query.maxTrust ?? .infinity
+    ask.isSpread = query.isSpread
     ask.askedCapabilities = query.capabilitiesAny.count
     ask.capabilityScale = 1 / Float(max(1, ask.askedCapabilities))
     ask.leaseTime = leaseTime.milliseconds

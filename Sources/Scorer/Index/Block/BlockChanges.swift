@@ -29,6 +29,13 @@ extension BlockIndex {
     return true
   }
 
+  package mutating func countOffers(_ difference: Int, to id: MinerID) {
+    own()
+    guard let row = row(of: id) else { return }
+    let line = lines + Int(rows[row].slot)
+    line.pointee.offered = UInt16(clamping: Int(line.pointee.offered) + difference)
+  }
+
   /// Writes a miner's line, with all that is kept of lines elsewhere.
   @inline(__always)
   mutating func replaceLine(_ slot: Int, with new: MinerLine) {

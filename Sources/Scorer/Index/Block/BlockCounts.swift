@@ -46,11 +46,14 @@ extension BlockIndex {
         }, .trust)
     }
     keep(blocks[block].open, .full)
-    if ask.asksService {
+    if ask.asksService || ask.isSpread {
       keep(
         each(left) { place in
           let line = lines + (block * 64 + place)
-          return Int(line.pointee.taken) < searchColumns.terms(line, service: ask.service).slots
+          let slots =
+            ask.asksService
+            ? searchColumns.terms(line, service: ask.service).slots : Int(line.pointee.slots)
+          return ask.taken(line) < slots
         }, .full)
     }
     return left.nonzeroBitCount

@@ -59,9 +59,8 @@ extension BlockSearch {
     if line.pointee.vramGB < ask.minVRAMGB || line.pointee.ramGB < ask.minRAMGB { return }
     if line.pointee.trust < ask.minTrust || line.pointee.trust > ask.maxTrust { return }
     let terms = terms(line)
-    if ask.asksService {
-      if Int(line.pointee.taken) >= terms.slots || terms.price > ask.maxPrice { return }
-    }
+    if ask.asksService && terms.price > ask.maxPrice { return }
+    if (ask.asksService || ask.isSpread) && ask.taken(line) >= terms.slots { return }
     work.miners += 1
     if ask.limit >= SearchRoom.manyWanted {
       // What the answer will say of it.

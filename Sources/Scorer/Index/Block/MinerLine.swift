@@ -23,6 +23,8 @@ struct MinerLine: BitwiseCopyable {
   var isClosed = false
   /// The price is an operator's.
   var isOverridden = false
+  /// Slots just offered to matches that are spread.
+  var offered: UInt16 = 0
 
   var isOpen: Bool { !isClosed && taken < slots }
 
