@@ -124,8 +124,10 @@ extension RunningProcesses {
     @Test("Each miner's free slots are offered, for a while; a batch costs what it holds")
     func herd() async throws {
       try await OwnFleet.with { fleet in
-        let client = try await fleet.startGateway()
-        try await fleet.startScorer(1, ["POOLHUB_SPREAD_MS": "3000"])
+        // Leases outlast offers.
+        let lease = ["POOLHUB_LEASE_TTL_SEC": "60"]
+        let client = try await fleet.startGateway(1, lease)
+        try await fleet.startScorer(1, lease.merging(["POOLHUB_SPREAD_MS": "3000"]) { $1 })
         try await client.waitForHealth("ok", scorers: 1)
         for name in ["one", "two", "three"] {
           let body = #"{"miner_id": "\#(name)", "api_key": "key-of-\#(name)-0123456789"}"#

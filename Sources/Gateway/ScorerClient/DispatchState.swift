@@ -72,7 +72,7 @@ package struct DispatchState<Token> {
   }
 
   package var pendingCount: Int { pending.count }
-  /// Those and how much they count for.
+  /// How much all of those count for.
   var pendingWeight: Int { pending.values.reduce(0) { $0 + $1.weight } }
   /// Requests that two scorers are asked for.
   var copyCount: Int { pending.values.count { $0.copyPlace != nil } }

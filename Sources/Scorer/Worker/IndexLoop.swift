@@ -296,7 +296,8 @@ struct IndexLoop<Index: MinerIndex> {
       let now = MonotonicClock.microseconds()
       guard now < match.deadline else { return droppedCount += 1 }
       if query.isSpread && batches.isEmpty { offers.settle(in: &registry, now: now) }
-      reply(to: match, .matchReply(find(query, now: now)))
+      let answer = find(query, now: now)
+      reply(to: match, .matchReply(answer))
     }
   }
 
@@ -307,7 +308,8 @@ struct IndexLoop<Index: MinerIndex> {
       switch step {
       case .answer(let query):
         if batches.isAtStart { offers.settle(in: &registry, now: now) }
-        if let batch = batches.take(find(query, now: now)) {
+        let answer = find(query, now: now)
+        if let batch = batches.take(answer) {
           reply(to: batch.match, .batchReply(batch.answers))
         }
       case .drop(let batch): droppedCount += UInt64(batch.queries.count - batch.answers.count)
