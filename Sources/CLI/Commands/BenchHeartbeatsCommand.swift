@@ -30,7 +30,7 @@ struct BenchHeartbeatsCommand: AsyncParsableCommand {
   @Option(help: "How many of them a miner sends at once, as after a network that held them up.")
   var burst = 1
 
-  @Flag(help: "Hold the gateways, and the bare server, to one core, and everything else to the others.")
+  @Flag(help: "Hold the gateways, and the bare server, to one core, all else to the others.")
   var pinned = false
 
   @Option(help: "How many gateways; each bears at most 19,000 connections.")

@@ -68,7 +68,7 @@ package enum Score {
     switch scale {
     case .rank(let rank): 1 - rank
     // Only a free miner passes a highest price of 0.
-    case .cap(let highest) where highest.units == 0: 1
+    case .cap(.zero): 1
     case .cap(let highest): 1 - Double(price.units) / Double(highest.units)
     }
   }

@@ -41,7 +41,7 @@ package struct ScoreParts: Equatable, Sendable {
   package var trust: Double
   package var load: Double
 
-  @inlinable package init(cap: Double, price: Double, latency: Double, trust: Double, load: Double) {
+  package init(cap: Double, price: Double, latency: Double, trust: Double, load: Double) {
     self.cap = cap
     self.price = price
     self.latency = latency
@@ -64,7 +64,7 @@ package struct Candidate: Equatable, Sendable {
   /// nil when the miner's latency is unknown.
   package var etaMilliseconds: Double?
 
-  @inlinable package init(
+  package init(
     minerID: MinerID, addr: String, proto: MinerProtocol, region: String, score: Double,
     parts: ScoreParts, price: Price, trust: Double, etaMilliseconds: Double?
   ) {

@@ -1,12 +1,12 @@
 /// An exact amount of tokens, kept as a whole number of 10⁻⁸ tokens and never as binary floating point.
 package struct Price: Hashable, Comparable, Sendable, CustomStringConvertible {
   package static let fractionDigits = 8
-  @inlinable package static var zero: Price { Price(units: 0) }
+  package static let zero = Price(units: 0)
 
   /// 10⁻⁸ tokens.
   package let units: Int64
 
-  @inlinable package init(units: Int64) { self.units = units }
+  package init(units: Int64) { self.units = units }
 
   package enum ParseError: Error, Equatable { case notANumber, tooManyPlaces, outOfRange }
 
@@ -45,7 +45,7 @@ package struct Price: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// The nearest double, for scoring.
   package var tokens: Double { Double(units) / 100_000_000 }
 
-  @inlinable package static func < (left: Price, right: Price) -> Bool { left.units < right.units }
+  package static func < (left: Price, right: Price) -> Bool { left.units < right.units }
 }
 
 /// A decimal taken apart: sign, significant digits, power of ten.

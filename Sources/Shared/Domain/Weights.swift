@@ -18,5 +18,5 @@ package struct Weights: Equatable, Sendable {
     self.load = load
   }
 
-  @inlinable package var sum: Double { cap + price + latency + trust + load }
+  package var sum: Double { cap + price + latency + trust + load }
 }

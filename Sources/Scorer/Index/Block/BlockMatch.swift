@@ -49,7 +49,6 @@ extension SearchRoom {
     let stagedBounds: Column<Float>
     let stagedMasks: Column<UInt64>
     let stagedSieved: Column<UInt64>
-    let waiting: Column<WaitingBlock>
     let top: Column<TopEntry>
   }
 
@@ -60,7 +59,7 @@ extension SearchRoom {
       rareCapabilityCount: rareCapabilityCount, rareMarks: sets[self[.capabilitiesAny].marked],
       holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds,
       stagedMasks: stagedMasks,
-      stagedSieved: stagedSieved, waiting: waiting, top: top)
+      stagedSieved: stagedSieved, top: top)
   }
 }
 
@@ -132,9 +131,9 @@ extension BlockIndex {
 
   var searchColumns: SearchColumns {
     SearchColumns(
-      lines: lines, rows: rows, details: details, lists: lists.addresses, blocks: blocks, ready: ready,
-      bounds: bounds, laneBounds: laneBounds, superblocks: superblocks, superbounds: superbounds,
-      regions: regionRows)
+      lines: lines, rows: rows, details: details, lists: lists.addresses, blocks: blocks,
+      ready: ready, bounds: bounds, laneBounds: laneBounds, superblocks: superblocks,
+      superbounds: superbounds, regions: regionRows)
   }
 
   /// Asks for what the answer says of the best, which nothing has read so far.

@@ -1,44 +1,6 @@
 import CVector
 import Domain
 
-/// A block whose miners' lines are on their way.
-struct WaitingBlock: BitwiseCopyable {
-  var block: Int
-  var mask: UInt64
-  var bound: Float
-}
-
-/// Blocks that are fetched while those before them are looked at: one, or a few where so many
-/// candidates are wanted that all of them will be looked at anyway.
-struct WaitingBlocks {
-  static let most = 4
-  private let ring: Column<WaitingBlock>
-  private let depth: Int
-  private var taken = 0
-  private var put = 0
-
-  init(_ ring: Column<WaitingBlock>, limit: Int) {
-    self.ring = ring
-    depth = limit < SearchRoom.manyWanted ? 1 : Self.most
-  }
-
-  /// - Returns: the one that has waited for long enough, if any has.
-  @inline(__always)
-  mutating func exchange(_ block: WaitingBlock) -> WaitingBlock? {
-    let first = put - taken == depth ? takeFirst() : nil
-    ring[put % Self.most] = block
-    put += 1
-    return first
-  }
-
-  @inline(__always)
-  mutating func takeFirst() -> WaitingBlock? {
-    if taken == put { return nil }
-    taken += 1
-    return ring[(taken - 1) % Self.most]
-  }
-}
-
 /// One request's way through the blocks: superblocks and their blocks by falling bound, until no
 /// bound reaches the worst of the best. Leases and tables are right already; nothing is changed
 /// but the room to work in.
@@ -101,7 +63,8 @@ struct BlockSearch {
   mutating func run() {
     orderHeap()
     fetchNextStage()
-    var waiting = WaitingBlocks(room.waiting, limit: ask.limit)
+    // One block is fetched while the one before it is looked at.
+    var next = (block: 0, mask: UInt64(0), bound: Float(-1))
     while heapCount > 0 {
       let key = room.heap[0]
       let bound = Float(bitPattern: UInt32(key >> 32))
@@ -117,19 +80,16 @@ struct BlockSearch {
         continue
       }
       let staged = 64 * superblock + place
-      let chosen = WaitingBlock(
+      let chosen = (
         block: Int(columns.superblocks[superblock].first) + place,
-        mask: room.stagedMasks[staged], bound: bound)
+        mask: room.stagedMasks[staged], bound: bound
+      )
       fetch(chosen.block, chosen.mask)
       room.stagedBounds[staged] = -1
       reorder(superblock)
-      if let next = waiting.exchange(chosen) { look(at: next) }
+      if next.bound >= leastBound { look(at: next.block, next.mask) }
+      next = chosen
     }
-    while let next = waiting.takeFirst() { look(at: next) }
-  }
-
-  @inline(__always)
-  private mutating func look(at next: WaitingBlock) {
     if next.bound >= leastBound { look(at: next.block, next.mask) }
   }
 

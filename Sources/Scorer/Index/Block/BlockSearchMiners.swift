@@ -62,11 +62,6 @@ extension BlockSearch {
     if ask.asksService && terms.price > ask.maxPrice { return }
     if (ask.asksService || ask.isSpread) && ask.taken(line) >= terms.slots { return }
     work.miners += 1
-    if ask.limit >= SearchRoom.manyWanted {
-      // What the answer will say of it.
-      prefetch(columns.rows + Int(line.pointee.row))
-      prefetch(columns.details + Int(line.pointee.row))
-    }
     let parts = parts(line, terms, region, met)
     offer(TopEntry(score: Score.total(parts, ask.weights), slot: slot))
   }

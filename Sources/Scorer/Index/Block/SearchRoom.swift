@@ -61,10 +61,7 @@ struct SearchRoom {
   private(set) var stagedBounds: Column<Float>
   private(set) var stagedMasks: Column<UInt64>
   private(set) var stagedSieved: Column<UInt64>
-  let waiting: Column<WaitingBlock>
   let top: Column<TopEntry>
-  /// From so many wanted candidates on it pays to ask for memory further ahead. Measured.
-  static let manyWanted = 16
 
   init(
     _ memory: BlockMemory, _ sets: inout SetPool, blockCapacity: Int, superblockCapacity: Int
@@ -78,7 +75,6 @@ struct SearchRoom {
     stagedBounds = memory.allocate(Float.self, count: 64 * superblockCapacity)
     stagedMasks = memory.allocate(UInt64.self, count: 64 * superblockCapacity)
     stagedSieved = memory.allocate(UInt64.self, count: superblockCapacity)
-    waiting = memory.allocate(WaitingBlock.self, count: WaitingBlocks.most)
     top = memory.allocate(TopEntry.self, count: Limits.topK.upperBound + 1)
   }
 
