@@ -74,7 +74,7 @@ struct ScorerClientTests {
         #expect(answer.candidates.count == 50)
         #expect(answer.candidates[49].addr.hasPrefix(query.jobID + "a"))
       }
-      #expect(client.counters().answered == 1)
+      #expect(await comesTrue { client.counters().answered == 1 })
       scorer.become(.dead)
       #expect(await comesTrue { scorer.isEnded })
     }
