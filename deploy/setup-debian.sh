@@ -1,7 +1,8 @@
 #!/bin/bash
 # Installs what the hub needs from Debian's packages: what is there already is left alone, and where
 # nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need, with
-# "deb" what the package's making needs, with "test" also what the tests need: a browser for the pages, Python packages in .build/python, and TLS.
+# "deb" what the package's making needs, with "test" what the tests need: a browser for the pages, Python
+# packages in .build/python, and TLS.
 set -euo pipefail
 
 packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)

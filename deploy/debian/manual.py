@@ -109,13 +109,14 @@ def settings(version):
         ),
         ".PP",
         escaped(
-            "SIGHUP, or systemctl reload, makes gateways take new secrets, allowlists, certificates and log level, and "
-            "scorers new weights and log level. What is wrong changes nothing, and is told in the log and in systemctl "
+            "SIGHUP, or systemctl reload, makes gateways take new secrets, stores' addresses, allowlists, certificates and log "
+            "level, and scorers new stores' addresses, weights and log level. What is wrong changes nothing, and is told in the log and in systemctl "
             "status; what takes a restart is named there, too."
         ),
     ]
     comment = []
-    for line in sys.stdin.read().splitlines()[5:]:
+    text = sys.stdin.read()
+    for line in text[text.index("# ---- ") :].splitlines():
         if match := re.match(r"# ---- (.*?) -+$", line):
             lines.append(f'.SH "{escaped(match[1]).upper()}"')
             comment = []

@@ -57,7 +57,7 @@ def sections(text):
 def main():
     folder = pathlib.Path(sys.argv[1])
     files = {
-        name: f"# {head}\n# `systemctl reload` takes new secrets, allowlists, weights and log level; the rest takes a restart.\n"
+        name: f"# {head}\n# `systemctl reload` takes new secrets, stores, allowlists, weights and log level; the rest a restart.\n"
         "# Secrets stand in /etc/poolhub/credentials, a file each. poolhub.env(5) tells of all settings.\n"
         for name, head in HEADS.items()
     }

@@ -1,6 +1,6 @@
 import ArgumentParser
 import Fleet
-import Foundation
+import Glibc
 import JSON
 import Scaling
 import Simulation
@@ -52,8 +52,12 @@ struct ScaleCommand: AsyncParsableCommand {
     }
   }
 
+  /// As systemd's %l.
   private static var shortHostName: String {
-    String(ProcessInfo.processInfo.hostName.prefix { $0 != "." })
+    var name = [CChar](repeating: 0, count: Int(HOST_NAME_MAX) + 1)
+    guard gethostname(&name, name.count) == 0 else { return "localhost" }
+    let bytes = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    return String(decoding: bytes.prefix { $0 != UInt8(ascii: ".") }, as: UTF8.self)
   }
 
   /// The scorers that answer matches of this gateway.

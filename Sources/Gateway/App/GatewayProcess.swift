@@ -151,9 +151,9 @@ struct GatewayProcess {
   }
 
   private func tlsReloader(_ gateway: Gateway) -> TLSReloader? {
-    configuration.identity.map {
-      TLSReloader(identity: $0, registry: gateway.registry, logger: logger)
-    }
+    guard let identity = configuration.identity, let tls = settings.tls else { return nil }
+    return TLSReloader(
+      identity: identity, settings: tls, registry: gateway.registry, logger: logger)
   }
 
   private func reloader(

@@ -10,6 +10,7 @@ struct TLSReloader: Service {
   static let interval = Duration.seconds(2)
 
   let identity: TLSIdentity
+  let settings: TLSSettings
   let registry: PrometheusRegistry
   let logger: Logger
 
@@ -25,7 +26,8 @@ struct TLSReloader: Service {
     }
   }
 
-  func reload() throws(TLSFault) {
+  /// - Throws: which file is at fault; the former certificate stays in use.
+  func reload() throws(SettingsError) {
     do throws(TLSFault) {
       try identity.reload()
       registry.counter(.tlsReloads, [("outcome", "ok")]).increment()
@@ -33,7 +35,7 @@ struct TLSReloader: Service {
     } catch {
       registry.counter(.tlsReloads, [("outcome", "failed")]).increment()
       logger.error("TLS certificates could not be read anew", metadata: ["fault": "\(error)"])
-      throw error
+      throw SettingsError(error, settings)
     }
   }
 }
