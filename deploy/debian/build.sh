@@ -19,7 +19,7 @@ export SOURCE_DATE_EPOCH
 compile() {
   for program in "${programs[@]}"; do
     swift build -c release --scratch-path "$out/swift" --product "$program" \
-      --static-swift-stdlib --disable-automatic-rpath -Xlinker --build-id=sha1 \
+      --static-swift-stdlib -Xlinker --build-id=sha1 \
       -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=."
   done
 }
