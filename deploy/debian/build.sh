@@ -72,13 +72,10 @@ install_system_files() {
   install -m 0644 $here/tmpfiles.conf "$root/usr/lib/tmpfiles.d/poolhub.conf"
   install -m 0644 migrations/*.sql "$root/usr/share/poolhub/migrations"
   install -m 0644 $here/lintian-overrides "$root/usr/share/lintian/overrides/poolhub"
-  mkdir -p "$debug/usr/share/lintian/overrides"
-  sed -n 's/^poolhub: \(bogus-mail-host Maintainer\)/poolhub-dbgsym: \1/p' $here/lintian-overrides \
-    >"$debug/usr/share/lintian/overrides/poolhub-dbgsym"
   python3 $here/settings.py "$root/etc/poolhub" <.env.example
 }
 
-# pack NAME FOLDER: the control file's template is $here/NAME.
+# pack TREE CONTROL: the package of a tree, with the template of its control file.
 pack() {
   local tree=$1 control=$2 file
   file=$out/$(sed -n 's/^Package: //p' "$here/$control")_${version}_amd64.deb
