@@ -160,6 +160,8 @@ extension Metric {
     "When the certificate in use ends, in seconds since 1970.")
   package static let tlsReloads = counter(
     "poolhub_tls_reloads_total", "Certificates read anew, by outcome: ok or failed.")
+  package static let reloads = counter(
+    "poolhub_reloads_total", "Settings read anew on SIGHUP, by outcome: ok or failed.")
 
   // The processes themselves.
   package static let limitHits = counter(
@@ -194,7 +196,7 @@ extension Metric {
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
     httpRequests, httpLatency, keysIssued, keysRevoked, keyRefusals,
     rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
-    openingFaults, tlsCertificateExpiry, tlsReloads,
+    openingFaults, tlsCertificateExpiry, tlsReloads, reloads,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
   ]
