@@ -6,7 +6,9 @@ set -euo pipefail
 
 packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)
 if [ "${1:-}" = bench ]; then packages+=(wrk); fi
-if [ "${1:-}" = test ]; then packages+=(chromium chromium-driver fonts-dejavu-core openssl stunnel4); fi
+if [ "${1:-}" = test ]; then
+  packages+=(chromium chromium-driver fonts-dejavu-core openssl stunnel4 nginx haproxy prometheus)
+fi
 
 has_swift() {
   local version major minor
