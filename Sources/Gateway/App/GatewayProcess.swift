@@ -113,6 +113,7 @@ struct GatewayProcess {
     let health = HealthMonitor(
       pool: pool, writer: writer, scorers: scorers, announcer: announcer, settings: settings,
       logger: logger)
+    metrics.observe(health)
     let overview = PostgresOverview(pool: pool)
     let coordinators = CoordinatorTable(
       configured: SecretTable(settings.coordinators.map { ($0.name, $0.secret) }))

@@ -112,6 +112,8 @@ extension Metric {
   package static let changeFailures = counter(
     "poolhub_change_failures_total", "Batches that the change stream didn't take.")
 
+  package static let storeUp = gauge(
+    "poolhub_store_up", "1 while the store takes reads and writes, by store: redis or postgresql.")
   package static let postgresWaiting = gauge(
     "poolhub_postgres_waiting", "Callers waiting for a session of PostgreSQL.")
 
@@ -171,7 +173,7 @@ extension Metric {
     scorerAnswerRate, scorerDropped, scorerRefused, scorerFrameFaults, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
-    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
+    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, storeUp, postgresWaiting,
     httpRequests, httpLatency, rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
     openingFaults, tlsCertificateExpiry, tlsReloads,
     limitHits, droppedSeries, buildInfo,
