@@ -23,7 +23,7 @@ test: setup ## Install what is missing, build, and run every test
 
 test-deploy: ## As root: install the package of `make deb` in a container with systemd, and try all that an operator does
 	@deploy/setup-debian.sh deploy
-	@Tests/Deploy/run.sh "$$(ls .build-deb/poolhub_*_amd64.deb)" $(STEPS)
+	@Tests/Deploy/run.sh "$$(echo .build-deb/poolhub_*_amd64.deb)" $(STEPS)
 
 build: setup ## Build release binaries into .build/release
 	swift build -c release

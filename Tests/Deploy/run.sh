@@ -33,7 +33,10 @@ give_up() {
 for program in debootstrap systemd-nspawn nsenter dpkg-deb; do
   command -v "$program" >/dev/null || give_up "$program is missing: deploy/setup-debian.sh deploy installs it"
 done
-[ -f "$package" ] || give_up "there is no $package: make deb builds it"
+if [ ! -f "$package" ]; then
+  echo "make test-deploy: there is no $package: make deb builds it" >&2
+  exit 1
+fi
 
 work=$(mktemp -d /var/tmp/poolhub-deploy.XXXXXX)
 nspawn=
