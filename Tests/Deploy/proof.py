@@ -18,7 +18,6 @@ CREDENTIALS = pathlib.Path("/etc/poolhub/credentials")
 RUNBOOK = pathlib.Path("RUNBOOK.md").read_text()
 UNITS = ["poolhub-gateway.service", "poolhub-scorer@.service", "poolhub-migrate.service"]
 GATEWAY = "poolhub-gateway.service"
-MINER_KEY = "a-key-that-only-i-know"
 
 
 def run(*words, check=True, stdin=None):
@@ -79,7 +78,7 @@ def coordinator():
 
 
 def register(miner):
-    answer = ask("POST", "/v1/miners/register", {"miner_id": miner, "api_key": MINER_KEY, "addr": "10.1.2.3:9000"})
+    answer = ask("POST", "/v1/miners/register", {"miner_id": miner, "api_key": f"the-key-of-{miner}", "addr": "10.1.2.3:9000"})
     assert answer.status == 200, answer
     return answer.json["session_token"]
 
@@ -97,7 +96,8 @@ def install():
 
 
 def verify():
-    output = run("systemd-analyze", "verify", *(f"/usr/lib/systemd/system/{unit}" for unit in UNITS),
+    # Without --man=no it looks for the manual's pages, with a `man` that isn't installed here.
+    output = run("systemd-analyze", "verify", "--man=no", *(f"/usr/lib/systemd/system/{unit}" for unit in UNITS),
                  "/usr/lib/systemd/system/poolhub-gateway.socket", "/usr/lib/systemd/system/poolhub.target")
     faults = [line for line in output.splitlines() if "poolhub" in line]
     assert not faults, "\n".join(faults)
