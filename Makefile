@@ -8,7 +8,7 @@ SEEDS := 1 2 3
 FUZZ_SECONDS := 30
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test test-deploy build bench chaos fuzz sanitize lint format docs clean setup
+.PHONY: help run test test-deploy build bench chaos fuzz sanitize deb lint format docs clean setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ fuzz: setup ## Let machines try the parsers (FUZZ_SECONDS each) and the API (ten
 sanitize: setup ## Run the tests of the C bridges, the messaging and what is pure under both sanitizers
 	Tests/Sanitizers/run.sh address
 	Tests/Sanitizers/run.sh thread
+
+deb: setup ## Build the Debian package and its debug symbols into .build-deb
+	@deploy/setup-debian.sh deb
+	@deploy/debian/build.sh
 
 lint: ## Check the style of all Swift files
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT_FILES)

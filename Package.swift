@@ -35,6 +35,7 @@ let lifecycle = Target.Dependency.product(
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(
   name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -87,10 +88,11 @@ let package = Package(
     library("Redis", path: "Sources/Shared/Redis", ["CHiredis", "Domain", "Threads", "Wire", log]),
     library(
       "Changes", path: "Sources/Shared/Changes",
-      ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
+      ["Domain", "Postgres", "Redis", "Settings", "Threads", "Wire", lifecycle, log]),
     library(
       "Settings", path: "Sources/Shared/Settings",
-      ["Admission", "CLinux", "Domain", "Telemetry", configuration, log]),
+      ["Admission", "CLinux", "Domain", "Telemetry", argumentParser, configuration, log]),
+    library("Supervision", path: "Sources/Shared/Supervision", [lifecycle, log, unixSignals]),
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
@@ -103,7 +105,8 @@ let package = Package(
       name: "poolhub-scorer",
       dependencies: [
         "Changes", "Domain", "Feedback", "Index", "Messaging", "Postgres", "Redis", "Settings",
-        "Telemetry", "Threads", "Trust", "Wire", argumentParser, lifecycle, log, metrics,
+        "Supervision", "Telemetry", "Threads", "Trust", "Wire", argumentParser, lifecycle, log,
+        metrics,
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
     // Gateway.
@@ -129,15 +132,18 @@ let package = Package(
       ["Admission", nioCore, nioSSL, nioTLS]),
     library(
       "OnePort", path: "Sources/Gateway/OnePort",
-      [hummingbirdCore, nioCore, nioHTTP1, nioHTTPTypesHTTP1, nioWebSocket, log]),
+      [
+        hummingbird, hummingbirdCore, lifecycle, nioCore, nioExtras, nioHTTP1, nioHTTPTypesHTTP1,
+        nioPosix, nioWebSocket, log,
+      ]),
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
         "Admission", "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory",
         "GatewayPolicy", "GatewayServices", "GatewayTransport", "JSON", "Messaging", "OnePort",
         "Postgres", "Redis",
-        "Settings", "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle,
-        log, metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket, unixSignals,
+        "Settings", "Supervision", "Telemetry", "Threads", "Wire", argumentParser, crypto,
+        hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
       ],
       path: "Sources/Gateway",
       exclude: [
@@ -148,6 +154,7 @@ let package = Package(
     // CLI: the operator's and developer's tool.
     library(
       "Fleet", path: "Sources/CLI/Fleet", ["CLinux", "JSON", "Settings", "Threads", log]),
+    library("Scaling", path: "Sources/CLI/Scaling"),
     library(
       "Simulation", path: "Sources/CLI/Simulation",
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
@@ -167,7 +174,7 @@ let package = Package(
       name: "poolhub",
       dependencies: [
         "Chaos", "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
-        "Messaging", "Postgres", "Redis", "Settings", "Simulation", "Telemetry",
+        "Messaging", "Postgres", "Redis", "Scaling", "Settings", "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -194,6 +201,8 @@ let package = Package(
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Admission", "CLinux", "Settings"]),
+    tests("ScalingTests", ["Scaling"]),
+    tests("SupervisionTests", ["Supervision", lifecycle, log]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
     tests("AttackLabTests", ["Domain", "Index", "TestRandom", "Trust"]),

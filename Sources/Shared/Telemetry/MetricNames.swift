@@ -144,6 +144,8 @@ extension Metric {
     "When the certificate in use ends, in seconds since 1970.")
   package static let tlsReloads = counter(
     "poolhub_tls_reloads_total", "Certificates read anew, by outcome: ok or failed.")
+  package static let reloads = counter(
+    "poolhub_reloads_total", "Settings read anew on SIGHUP, by outcome: ok or failed.")
 
   // The processes themselves.
   package static let limitHits = counter(
@@ -175,7 +177,7 @@ extension Metric {
     scorerLinksRefused,
     changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, storeUp, postgresWaiting,
     httpRequests, httpLatency, rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
-    openingFaults, tlsCertificateExpiry, tlsReloads,
+    openingFaults, tlsCertificateExpiry, tlsReloads, reloads,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
   ]
