@@ -8,10 +8,10 @@ SEEDS := 1 2 3
 FUZZ_SECONDS := 30
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test build bench chaos fuzz sanitize deb lint format docs clean setup
+.PHONY: help run test test-deploy build bench chaos fuzz sanitize deb lint format docs clean setup
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Install what is missing, build, and run a hub with mock miners until Ctrl-C
 	@exec $(BIN)/poolhub dev $(ARGS)
@@ -20,6 +20,10 @@ test: setup ## Install what is missing, build, and run every test
 	@deploy/setup-debian.sh test
 	swift build --build-tests
 	swift test --skip-build --no-parallel
+
+test-deploy: ## As root: install the package of `make deb` in a container with systemd, and try all that an operator does
+	@deploy/setup-debian.sh deploy
+	@Tests/Deploy/run.sh "$$(echo .build-deb/poolhub_*_amd64.deb)" $(STEPS)
 
 build: setup ## Build release binaries into .build/release
 	swift build -c release

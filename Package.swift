@@ -228,7 +228,7 @@ let package = Package(
       "IntegrationTests",
       [
         "Domain", "Fleet", "GatewayPolicy", "JSON", "Messaging", "Postgres", "Redis", "Settings",
-        "Simulation",
+        "Simulation", "Telemetry",
         "TestRandom", "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
       ]),
 

@@ -60,7 +60,7 @@ install_documents() {
     "$version" "$maintainer" "$(date -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$doc/changelog.gz"
   gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
   python3 $here/copyright.py "$out/swift" "${programs[@]}" >"$doc/copyright"
-  install -m 0644 README.md ARCHITECTURE.md SECURITY.md openapi.yaml "$doc"
+  install -m 0644 README.md ARCHITECTURE.md SECURITY.md openapi.yaml deploy/RUNBOOK.md deploy/METRICS.md "$doc"
 }
 
 install_system_files() {
@@ -71,6 +71,8 @@ install_system_files() {
   install -m 0644 $here/sysusers.conf "$root/usr/lib/sysusers.d/poolhub.conf"
   install -m 0644 $here/tmpfiles.conf "$root/usr/lib/tmpfiles.d/poolhub.conf"
   install -m 0644 migrations/*.sql "$root/usr/share/poolhub/migrations"
+  # What stands around the hub, for an administrator to copy.
+  cp -r --no-preserve=mode deploy/{nginx,haproxy,redis,postgresql,prometheus,grafana} "$root/usr/share/poolhub"
   install -m 0644 $here/lintian-overrides "$root/usr/share/lintian/overrides/poolhub"
   python3 $here/settings.py "$root/etc/poolhub" <.env.example
 }

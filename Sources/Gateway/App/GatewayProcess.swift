@@ -120,6 +120,7 @@ struct GatewayProcess {
     let health = HealthMonitor(
       pool: pool, writer: writer, scorers: scorers, announcer: announcer, settings: settings,
       logger: logger)
+    metrics.observe(health)
     let overview = PostgresOverview(pool: pool)
     let coordinators = CoordinatorTable(configured: settings.coordinatorTable)
     return Gateway(

@@ -120,6 +120,8 @@ extension Metric {
   package static let changeFailures = counter(
     "poolhub_change_failures_total", "Batches that the change stream didn't take.")
 
+  package static let storeUp = gauge(
+    "poolhub_store_up", "1 while the store takes reads and writes, by store: redis or postgresql.")
   package static let postgresWaiting = gauge(
     "poolhub_postgres_waiting", "Callers waiting for a session of PostgreSQL.")
 
@@ -193,8 +195,8 @@ extension Metric {
     scorerSpreadOffers, scorerSpreadForgotten, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
-    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
-    httpRequests, httpLatency, keysIssued, keysRevoked, keyRefusals,
+    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, storeUp,
+    postgresWaiting, httpRequests, httpLatency, keysIssued, keysRevoked, keyRefusals,
     rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
     openingFaults, tlsCertificateExpiry, tlsReloads, reloads,
     limitHits, droppedSeries, buildInfo,
