@@ -153,7 +153,7 @@ let package = Package(
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
-      ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
+      ["Domain", "Index", "JSON", "Postgres", "Redis", "Simulation", "Threads"]),
     library(
       "Chaos", path: "Sources/CLI/Chaos",
       [
@@ -163,11 +163,18 @@ let package = Package(
     library(
       "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark",
       ["CLinux", "Domain", "JSON", "Simulation"]),
+    .systemLibrary(name: "CBenchmark", path: "Sources/CLI/CBenchmark"),
+    library(
+      "PathBenchmark", path: "Sources/CLI/PathBenchmark",
+      [
+        "CBenchmark", "Domain", "Fleet", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
+        "Simulation",
+      ]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
         "Chaos", "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
-        "Messaging", "Postgres", "Redis", "Settings", "Simulation", "Telemetry",
+        "Messaging", "PathBenchmark", "Postgres", "Redis", "Settings", "Simulation", "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -226,6 +233,11 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
+    // And NIO's own HTTP/1.
+    .executableTarget(
+      name: "bare-nio",
+      dependencies: [nioCore, nioHTTP1, nioPosix, argumentParser],
+      path: "Tests/Benchmarks/BareNIO", swiftSettings: strict),
     // And NIO's own WebSockets, sending back what they get.
     .executableTarget(
       name: "bare-websocket-echo",
@@ -245,6 +257,8 @@ if Context.environment["POOLHUB_SANITIZED"] != nil {
   package.targets.removeAll { target in
     (target.type == .test && !kept.contains(target.name)) || target.type == .executable
   }
-  package.targets.removeAll { ["OnePort", "Chaos", "IndexBenchmark"].contains($0.name) }
+  package.targets.removeAll {
+    ["OnePort", "Chaos", "IndexBenchmark", "PathBenchmark"].contains($0.name)
+  }
   package.products = []
 }
