@@ -168,7 +168,7 @@ let package = Package(
       "PathBenchmark", path: "Sources/CLI/PathBenchmark",
       [
         "CBenchmark", "Domain", "Fleet", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
-        "Simulation",
+        "Simulation", "Threads",
       ]),
     .executableTarget(
       name: "poolhub",
@@ -207,6 +207,9 @@ let package = Package(
     tests(
       "IndexBenchmarkTests",
       ["Domain", "Fleet", "Index", "IndexBenchmark", "JSON", "Postgres", "TestSupport"]),
+    tests(
+      "PathBenchmarkTests",
+      ["Fleet", "GatewayAPI", "JSON", "PathBenchmark", nioCore, nioHTTP1, nioPosix]),
     tests(
       "GatewayTests",
       [

@@ -1,11 +1,12 @@
 #!/bin/bash
 # Installs what the hub needs from Debian's packages: what is there already is left alone, and where
-# nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need, with
+# nothing is missing nothing is asked of the network. With "bench" or "profile" also what these need, with
 # "test" also what the tests need: a browser for the pages, Python packages in .build/python, and TLS.
 set -euo pipefail
 
 packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)
-if [ "${1:-}" = bench ]; then packages+=(wrk); fi
+if [ "${1:-}" = bench ]; then packages+=(wrk nginx); fi
+if [ "${1:-}" = profile ]; then packages+=(wrk linux-perf valgrind); fi
 if [ "${1:-}" = test ]; then packages+=(chromium chromium-driver fonts-dejavu-core openssl stunnel4); fi
 
 has_swift() {

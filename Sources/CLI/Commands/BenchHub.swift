@@ -17,10 +17,11 @@ struct BenchHub: Sendable {
   /// - Parameters:
   ///   - cores: nil binds nobody.
   ///   - settings: more of them, as `KEY=VALUE`.
+  ///   - executables: where its programs are; nil: where we are.
   ///   - say: told what is going on.
   static func start(
     folder: String, miners: StoredMiners, scorers: Int = 1, cores: Cores?,
-    settings: [String] = [], say: @escaping @Sendable (String) -> Void
+    settings: [String] = [], executables: String? = nil, say: @escaping @Sendable (String) -> Void
   ) async throws -> BenchHub {
     var options = DevOptions(directory: folder)
     options.port = 0
@@ -38,7 +39,7 @@ struct BenchHub: Sendable {
         say("storing \(Format.count($0)) of \(Format.count(miners.count)) miners")
       }
     }
-    let hub = DevHub(options: options, hooks: hooks)
+    let hub = DevHub(options: options, hooks: hooks, executables: executables)
     do {
       if let cores { Cores.bindOurselves(to: cores.all) }
       let state = try await hub.start()

@@ -47,6 +47,10 @@ struct BenchMatchCommand: AsyncParsableCommand {
   @Flag(help: "Also ask for batches of 64.")
   var batch = false
 
+  @Option(
+    help: ArgumentHelp("The folder of poolhub-gateway and poolhub-scorer.", visibility: .hidden))
+  var executables: String?
+
   @Flag(help: "Print JSON instead of a table.")
   var json = false
 
@@ -70,7 +74,7 @@ struct BenchMatchCommand: AsyncParsableCommand {
     let plan = MatchBenchmark.Plan(
       wrk: try WrkRun.findProgram(), seconds: seconds, rounds: rounds, connections: connections,
       moreConnections: Self.numbers(moreConnections, in: 1...10_000) ?? [], scorers: scorers,
-      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch)
+      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch, executables: executables)
     let results = try await BenchFolder.with { folder in
       let line = ProgressLine(loggingInterval: .seconds(5))
       defer { line.clear() }

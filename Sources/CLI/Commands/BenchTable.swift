@@ -4,7 +4,7 @@ import PathBenchmark
 /// What came of all parts, put together.
 struct BenchTable {
   let parts: [BenchPart]
-  private(set) var failures: [(command: String, reason: String)] = []
+  private var failedParts: [(command: String, reason: String)] = []
   private var results: [BenchPart.Name: [JSONValue]] = [:]
 
   init(parts: [BenchPart]) { self.parts = parts }
@@ -12,8 +12,14 @@ struct BenchTable {
   mutating func take(_ outcome: BenchPart.Outcome, of part: BenchPart) {
     switch outcome {
     case .figures(let figures): results[part.name, default: []] += figures
-    case .failed(let reason): failures.append((part.command, reason))
+    case .failed(let reason): failedParts.append((part.command, reason))
     }
+  }
+
+  /// What went wrong, and where.
+  var failures: [(command: String, reason: String)] {
+    let faults = matches.compactMap { $0.json["batch64_fault"]?.string }
+    return failedParts + faults.map { ("batches of 64", $0) }
   }
 
   /// All that `bench match` measured, by number of miners.

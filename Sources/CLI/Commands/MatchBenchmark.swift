@@ -1,7 +1,6 @@
 import Fleet
 import PathBenchmark
 import Simulation
-import Threads
 
 /// What one server did, a value a round.
 struct ServerFigures {
@@ -21,8 +20,9 @@ struct PathFigures {
   var floors: [FloorServer.Kind: ServerFigures] = [:]
   /// The hub's requests a second by number of connections.
   var byConnections: [Int: [Double]] = [:]
-  /// Matches a second in batches of 64; empty: not asked.
+  /// Matches a second in batches of 64; empty: not asked, or there was a fault.
   var batched: [Double] = []
+  var batchFault: String?
   var gatewayBytes = 0
   var scorerBytes = 0
 
@@ -42,6 +42,8 @@ struct MatchBenchmark {
     var seed: UInt64
     var hasFloors: Bool
     var asksBatches: Bool
+    /// Where the hub's programs are; nil: where we are.
+    var executables: String?
   }
 
   /// Of NIO's rate, or of the hub's own where there are no floors.
@@ -57,7 +59,7 @@ struct MatchBenchmark {
   func measure(_ size: Int) async throws -> PathFigures {
     let hub = try await BenchHub.start(
       folder: folder + "/hub", miners: StoredMiners(count: size, seed: plan.seed),
-      scorers: plan.scorers, cores: Cores(), say: say)
+      scorers: plan.scorers, cores: Cores(), executables: plan.executables, say: say)
     do {
       let figures = try await measure(size, hub)
       await hub.stop()
@@ -88,7 +90,13 @@ struct MatchBenchmark {
           try await load.perSecond(hub.client.baseURL, connections: connections))
       }
     }
-    if plan.asksBatches { figures.batched = try await measureBatches(hub) }
+    if plan.asksBatches {
+      do {
+        figures.batched = try await measureBatches(hub)
+      } catch {
+        figures.batchFault = "\(error)"
+      }
+    }
     figures.gatewayBytes = await hub.residentBytes(of: "gateway")
     figures.scorerBytes = await hub.residentBytes(of: "scorer")
     return figures
@@ -195,25 +203,5 @@ private struct Load: Sendable {
     try await OpenLoop.run(
       port: port, connections: plan.connections, requests: requests, perSecond: perSecond,
       seconds: Double(plan.seconds))
-  }
-}
-
-extension OpenLoop {
-  /// The whole of it, on a thread of its own.
-  static func run(
-    port: Int, connections: Int, requests: [[UInt8]], perSecond: Double, seconds: Double
-  ) async throws -> Result {
-    try await withCheckedThrowingContinuation { continuation in
-      startThread(name: "open-loop") {
-        do {
-          var loop = try OpenLoop(
-            port: port, connections: connections, requests: requests, perSecond: perSecond,
-            seconds: seconds)
-          continuation.resume(returning: try loop.run())
-        } catch {
-          continuation.resume(throwing: error)
-        }
-      }
-    }
   }
 }

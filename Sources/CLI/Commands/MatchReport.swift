@@ -17,6 +17,7 @@ enum MatchReport {
       for (connections, rates) in result.byConnections.sorted(by: { $0.key < $1.key }) {
         table.add(row("", "poolhub, \(connections) connections", rates))
       }
+      if let fault = result.batchFault { table.add(["", fault, "failed", "", "", "", ""]) }
       if !result.batched.isEmpty { table.add(row("", "poolhub, batches of 64", result.batched)) }
     }
     let conditions = results.map { result in
@@ -48,6 +49,7 @@ enum MatchReport {
               json.field(named: String(connections)) { Spread(rates).write(to: &$0) }
             }
           }
+          if let fault = result.batchFault { json.field("batch64_fault", fault) }
           if !result.batched.isEmpty {
             json.field(named: "batch64") { Spread(result.batched).write(to: &$0) }
           }

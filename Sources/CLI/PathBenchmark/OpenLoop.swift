@@ -1,6 +1,7 @@
 import CBenchmark
 import Glibc
 import HeartbeatBenchmark
+import Threads
 
 /// HTTP requests at a fixed rate, whatever the server does, over connections that are kept, from one thread.
 ///
@@ -173,5 +174,25 @@ package struct OpenLoop: ~Copyable {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}
+
+extension OpenLoop {
+  /// The whole of it, on a thread of its own.
+  package static func run(
+    port: Int, connections: Int, requests: [[UInt8]], perSecond: Double, seconds: Double
+  ) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      startThread(name: "open-loop") {
+        do {
+          var loop = try OpenLoop(
+            port: port, connections: connections, requests: requests, perSecond: perSecond,
+            seconds: seconds)
+          continuation.resume(returning: try loop.run())
+        } catch {
+          continuation.resume(throwing: error)
+        }
+      }
+    }
   }
 }
