@@ -74,7 +74,8 @@ struct BenchMatchCommand: AsyncParsableCommand {
     let plan = MatchBenchmark.Plan(
       wrk: try WrkRun.findProgram(), seconds: seconds, rounds: rounds, connections: connections,
       moreConnections: Self.numbers(moreConnections, in: 1...10_000) ?? [], scorers: scorers,
-      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch, executables: executables)
+      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch, executables: executables
+    )
     let results = try await BenchFolder.with { folder in
       let line = ProgressLine(loggingInterval: .seconds(5))
       defer { line.clear() }
