@@ -161,7 +161,7 @@ let package = Package(
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
-      ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
+      ["Domain", "Index", "JSON", "Postgres", "Redis", "Simulation", "Threads"]),
     library(
       "Chaos", path: "Sources/CLI/Chaos",
       [
@@ -171,11 +171,19 @@ let package = Package(
     library(
       "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark",
       ["CLinux", "Domain", "JSON", "Simulation"]),
+    .systemLibrary(name: "CBenchmark", path: "Sources/CLI/CBenchmark"),
+    library(
+      "PathBenchmark", path: "Sources/CLI/PathBenchmark",
+      [
+        "CBenchmark", "Domain", "Fleet", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
+        "Simulation", "Threads",
+      ]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
         "Chaos", "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
-        "Messaging", "Postgres", "Redis", "Scaling", "Settings", "Simulation", "Telemetry",
+        "Messaging", "PathBenchmark", "Postgres", "Redis", "Scaling", "Settings", "Simulation",
+        "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -211,6 +219,9 @@ let package = Package(
       "IndexBenchmarkTests",
       ["Domain", "Fleet", "Index", "IndexBenchmark", "JSON", "Postgres", "TestSupport"]),
     tests(
+      "PathBenchmarkTests",
+      ["Fleet", "GatewayAPI", "JSON", "PathBenchmark", nioCore, nioHTTP1, nioPosix]),
+    tests(
       "GatewayTests",
       [
         "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "Postgres",
@@ -236,6 +247,11 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
+    // And NIO's own HTTP/1.
+    .executableTarget(
+      name: "bare-nio",
+      dependencies: [nioCore, nioHTTP1, nioPosix, argumentParser],
+      path: "Tests/Benchmarks/BareNIO", swiftSettings: strict),
     // And NIO's own WebSockets, sending back what they get.
     .executableTarget(
       name: "bare-websocket-echo",
