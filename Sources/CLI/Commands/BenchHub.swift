@@ -12,7 +12,7 @@ struct BenchHub: Sendable {
   let state: DevState
   let client: HubClient
   let gatewayPort: Int
-  let cores: Cores?
+  let cores: CorePlan?
 
   /// - Parameters:
   ///   - cores: nil binds nobody.
@@ -20,7 +20,7 @@ struct BenchHub: Sendable {
   ///   - executables: where its programs are; nil: where we are.
   ///   - say: told what is going on.
   static func start(
-    folder: String, miners: StoredMiners, scorers: Int = 1, cores: Cores?,
+    folder: String, miners: StoredMiners, scorers: Int = 1, cores: CorePlan?,
     settings: [String] = [], executables: String? = nil, say: @escaping @Sendable (String) -> Void
   ) async throws -> BenchHub {
     var options = DevOptions(directory: folder)
@@ -41,7 +41,7 @@ struct BenchHub: Sendable {
     }
     let hub = DevHub(options: options, hooks: hooks, executables: executables)
     do {
-      if let cores { Cores.bindOurselves(to: cores.all) }
+      if let cores { CorePlan.bindOurselves(to: cores.all) }
       let state = try await hub.start()
       guard let port = state.gateways[0].split(separator: ":").last.flatMap({ Int($0) }) else {
         throw CommandError("\(state.gateways[0]) has no port")
@@ -60,7 +60,7 @@ struct BenchHub: Sendable {
   }
 
   func stop() async {
-    if let cores { Cores.bindOurselves(to: cores.all) }
+    if let cores { CorePlan.bindOurselves(to: cores.all) }
     await hub.stop()
   }
 
@@ -70,15 +70,15 @@ struct BenchHub: Sendable {
       .reduce(0) { $0 + ProcessUsage(of: $1.pid).residentBytes }
   }
 
-  private func bind(to cores: Cores) async {
+  private func bind(to cores: CorePlan) async {
     for process in await hub.processes {
       let isGateway = process.name.hasPrefix("gateway")
       let isScorer = process.name.hasPrefix("scorer")
-      Cores.bind(
+      CorePlan.bind(
         process.pid, to: isGateway ? cores.server : isScorer ? cores.scorer : cores.others)
     }
     // wrk and the floors are our children, and follow us.
-    Cores.bindOurselves(to: cores.others)
+    CorePlan.bindOurselves(to: cores.others)
   }
 
   /// One in twenty may be offline: the population has such miners.

@@ -59,7 +59,7 @@ struct MatchBenchmark {
   func measure(_ size: Int) async throws -> PathFigures {
     let hub = try await BenchHub.start(
       folder: folder + "/hub", miners: StoredMiners(count: size, seed: plan.seed),
-      scorers: plan.scorers, cores: Cores(), executables: plan.executables, say: say)
+      scorers: plan.scorers, cores: CorePlan(), executables: plan.executables, say: say)
     do {
       let figures = try await measure(size, hub)
       await hub.stop()
@@ -124,7 +124,7 @@ struct MatchBenchmark {
     }
   }
 
-  private func startFloors(answerBytes: Int, _ cores: Cores?) async throws -> [FloorServer] {
+  private func startFloors(answerBytes: Int, _ cores: CorePlan?) async throws -> [FloorServer] {
     guard plan.hasFloors else { return [] }
     var floors: [FloorServer] = []
     do {

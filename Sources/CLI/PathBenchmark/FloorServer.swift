@@ -21,7 +21,7 @@ package struct FloorServer: Sendable {
   ///   - folder: gets its log and what it needs.
   ///   - cores: what it is bound to; nil: nothing.
   package static func start(
-    _ kind: Kind, answerBytes: Int, folder: String, cores: UInt64?
+    _ kind: Kind, answerBytes: Int, folder: String, cores: [Int]?
   ) async throws -> FloorServer {
     let port = try FreePort.choose()
     let log = "\(folder)/\(kind.rawValue).log"
@@ -34,7 +34,7 @@ package struct FloorServer: Sendable {
       executable: program, arguments: arguments, environment: environment, output: .file(log))
     let server = FloorServer(kind: kind, port: port, child: child)
     try await server.waitUntilReady(log: log)
-    if let cores { Cores.bind(child.pid, to: cores) }
+    if let cores { CorePlan.bind(child.pid, to: cores) }
     return server
   }
 
