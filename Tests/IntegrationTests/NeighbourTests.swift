@@ -70,11 +70,11 @@ extension RunningProcesses {
       try await OwnFleet.with { fleet in
         let client = try await fleet.startGateway()
         let other = fleet.link(9)
+        let beat = try dialect.beat()
         let gateway = Neighbour(.router, at: other) { record in
           switch record.kind {
           case RawRecord.hello: [dialect.welcome("another")] + dialect.novelty
-          case RawRecord.beat:
-            [RawRecord(version: dialect.agreed, kind: RawRecord.beat)] + dialect.novelty
+          case RawRecord.beat: [beat] + dialect.novelty
           default: []
           }
         }

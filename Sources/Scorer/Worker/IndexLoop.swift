@@ -90,7 +90,7 @@ struct IndexLoop<Index: MinerIndex> {
       answerParked(now: now)
       answerBatches(now: now)
       tick(now: now)
-      logLinkEvents()
+      LinkEventLog.log(dealers.takeEvents(), to: logger)
       try flush()
     }
     try dealers.setLinger(milliseconds: Self.lingerMilliseconds)
@@ -402,30 +402,6 @@ struct IndexLoop<Index: MinerIndex> {
       try dealers.look(at: announced)
     } catch {
       logger.warning("gateways could not be looked at", metadata: ["reason": "\(error)"])
-    }
-  }
-
-  private func logLinkEvents() {
-    for event in dealers.takeEvents() {
-      switch event.event {
-      case .welcomed(let gatewayID, let version):
-        logger.notice(
-          "gateway welcomed us", metadata: ["gateway": "\(gatewayID)", "version": "\(version)"])
-      case .silent(let gatewayID):
-        logger.warning("gateway fell silent", metadata: ["gateway": "\(gatewayID)"])
-      case .forgotten: logger.info("gateway asks for a greeting")
-      case .versionMismatch: logger.error("gateway speaks no version of ours")
-      case .found(let endpoint):
-        logger.notice("gateway found", metadata: ["endpoint": "\(endpoint)"])
-      case .gone(let endpoint):
-        logger.notice("gateway is gone", metadata: ["endpoint": "\(endpoint)"])
-      case .sameGateway(let gatewayID, let endpoint):
-        logger.notice(
-          "gateway is connected by another address",
-          metadata: ["gateway": "\(gatewayID)", "endpoint": "\(endpoint)"])
-      case .badAddress(let endpoint):
-        logger.warning("gateway announces no usable address", metadata: ["endpoint": "\(endpoint)"])
-      }
     }
   }
 }

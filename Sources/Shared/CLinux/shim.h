@@ -1,10 +1,11 @@
 // What Glibc's Swift module leaves out, and the variadic calls that Swift cannot make.
-#define _GNU_SOURCE
 #include <netinet/in.h>
-#include <sched.h>
+#include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static inline int set_current_thread_name(const char *name) {
   return prctl(PR_SET_NAME, name, 0, 0, 0);
@@ -28,18 +29,13 @@ static inline int bind_address_without_port(int socket) {
   return setsockopt(socket, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
 }
 
-// Which processors the calling thread may run on: 1 or 0 for the processor of this number.
-static inline int may_run_on(int processor) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set, &set);
-  return processor < CPU_SETSIZE && CPU_ISSET(processor, &set);
+// The processors that the calling thread may run on, a bit each, of the first 64; 0 when they can't be told.
+static inline uint64_t own_processors(void) {
+  uint64_t masks[16] = {0};
+  return syscall(SYS_sched_getaffinity, 0, sizeof masks, masks) > 0 ? masks[0] : 0;
 }
 
-// Holds a thread to some processors.
-static inline int hold_to_processors(pid_t thread, const int *processors, int count) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  for (int i = 0; i < count; i++) CPU_SET(processors[i], &set);
-  return sched_setaffinity(thread, sizeof set, &set);
+// Holds a thread to the processors whose bits are set.
+static inline int hold_to_processors(int32_t thread, uint64_t mask) {
+  return (int)syscall(SYS_sched_setaffinity, thread, sizeof mask, &mask);
 }

@@ -4,7 +4,8 @@ import Wire
 struct FrameBatch {
   /// A frame is closed once it holds so many bytes, though it may hold few records.
   static let softLimitBytes = 128 * 1024
-  /// No record is longer (the longest there can be answers a batch: 256 times 50 candidates), so no message is longer than both together.
+  /// No record is longer: the longest there can be answers a batch, 256 times 50 candidates. So no message
+  /// is longer than both together.
   static let recordLimitBytes = 8 * 1024 * 1024
   /// What the receiving side lets in.
   static let messageLimitBytes = Int64(softLimitBytes + recordLimitBytes)
