@@ -196,7 +196,7 @@ let package = Package(
       "StoreTests",
       [
         "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
-        "TestSupport", "Trust", "Wire",
+        "Settings", "TestSupport", "Trust", "Wire",
         lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),

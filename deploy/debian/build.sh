@@ -19,7 +19,7 @@ export SOURCE_DATE_EPOCH
 compile() {
   for program in "${programs[@]}"; do
     swift build -c release --scratch-path "$out/swift" --product "$program" \
-      --static-swift-stdlib --disable-automatic-rpath -Xlinker --build-id=sha1 \
+      --static-swift-stdlib -Xlinker --build-id=sha1 \
       -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=."
   done
 }
@@ -74,13 +74,10 @@ install_system_files() {
   # What stands around the hub, for an administrator to copy.
   cp -r --no-preserve=mode deploy/{nginx,haproxy,redis,postgresql,prometheus,grafana} "$root/usr/share/poolhub"
   install -m 0644 $here/lintian-overrides "$root/usr/share/lintian/overrides/poolhub"
-  mkdir -p "$debug/usr/share/lintian/overrides"
-  sed -n 's/^poolhub: \(bogus-mail-host Maintainer\)/poolhub-dbgsym: \1/p' $here/lintian-overrides \
-    >"$debug/usr/share/lintian/overrides/poolhub-dbgsym"
   python3 $here/settings.py "$root/etc/poolhub" <.env.example
 }
 
-# pack NAME FOLDER: the control file's template is $here/NAME.
+# pack TREE CONTROL: the package of a tree, with the template of its control file.
 pack() {
   local tree=$1 control=$2 file
   file=$out/$(sed -n 's/^Package: //p' "$here/$control")_${version}_amd64.deb

@@ -60,7 +60,11 @@ def synopsis(path, command):
 
 def commands(path, command):
     """All commands that do something, with their whole names."""
-    inner = [sub for sub in command.get("subcommands", []) if sub["commandName"] != "help"]
+    inner = [
+        sub
+        for sub in command.get("subcommands", [])
+        if sub["commandName"] != "help" and sub.get("shouldDisplay", True)
+    ]
     if not inner:
         yield path, command
     for sub in inner:

@@ -13,8 +13,8 @@ struct GatewayCommand: AsyncParsableCommand {
     abstract: "Serves miners, coordinators and operators over HTTP and WebSockets.",
     discussion: """
       Configured by the environment, by systemd's credentials and by files of KEY=value lines; \
-      .env.example lists every key. SIGTERM ends it once it has finished what it has; SIGHUP makes it \
-      read secrets, allowlists, the log's level and certificates anew.
+      .env.example and poolhub.env(5) list every key. SIGTERM ends it once it has finished what it has; SIGHUP \
+      makes it read secrets, stores' addresses, allowlists, the log's level and certificates anew.
       """,
     version: Version.current)
 

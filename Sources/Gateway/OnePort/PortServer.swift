@@ -16,6 +16,8 @@ package enum PortPlace: Sendable {
 /// and lets those that are open finish. Hummingbird's own server can't take sockets that listen already.
 struct PortServer<Channel: ServerChildChannel>: Service {
   private static var backlog: CInt { 256 }
+  /// What a connection needs between being accepted and being looked after, on a busy machine.
+  private static var settling: TimeAmount { .milliseconds(100) }
 
   let place: PortPlace
   let channel: Channel
@@ -41,7 +43,17 @@ struct PortServer<Channel: ServerChildChannel>: Service {
         for port in ports { group.addTask { await accept(port.listener) } }
       }
     } onGracefulShutdown: { [ports] in
-      for port in ports { port.quiescing.initiateShutdown(promise: nil) }
+      for port in ports { end(port) }
+    }
+  }
+
+  /// Accepts nobody any more, and then, with everybody who was accepted at a handler, ends.
+  private func end(_ port: Port) {
+    let channel = port.listener.channel
+    channel.setOption(.autoRead, value: false).whenComplete { _ in
+      channel.eventLoop.scheduleTask(in: Self.settling) {
+        port.quiescing.initiateShutdown(promise: nil)
+      }
     }
   }
 

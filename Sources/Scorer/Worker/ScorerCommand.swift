@@ -11,8 +11,8 @@ struct ScorerCommand: AsyncParsableCommand {
     abstract: "Answers matches for the pool's gateways from an index of all live miners.",
     discussion: """
       Configured by the environment, by systemd's credentials and by files of KEY=value lines; \
-      .env.example lists every key. SIGTERM ends it once it has finished what it has; SIGHUP makes it \
-      read weights and the log's level anew.
+      .env.example and poolhub.env(5) list every key. SIGTERM ends it once it has finished what it has; SIGHUP \
+      makes it read weights, stores' addresses and the log's level anew.
       """,
     version: Version.current)
 
