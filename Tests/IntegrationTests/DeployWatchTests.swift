@@ -37,9 +37,10 @@ extension RunningProcesses.Deploy {
         "prometheus/poolhub-alerts.yml", "prometheus/poolhub-alerts.test.yml",
         "grafana/poolhub.json",
       ] {
-        let named = Set(try Self.text(file).matches(of: /\b(?:poolhub|process)_[a-z_]+/).map {
-          String($0.output)
-        })
+        let named = Set(
+          try Self.text(file).matches(of: /\b(?:poolhub|process)_[a-z_]+/).map {
+            String($0.output)
+          })
         #expect(named.count > 20)
         #expect(named.subtracting(known).isEmpty, "\(file) names what isn't there")
       }
