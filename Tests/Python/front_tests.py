@@ -184,7 +184,7 @@ def coordinators_and_operators_paths_are_closed_to_strangers():
     for method, path in [("POST", "/v1/feedback"), ("GET", "/v1/matches/j"), ("GET", "/v1/keys"),
                          ("DELETE", "/v1/keys/1"), ("GET", "/v1/audit"), ("GET", "/v1/miners"),
                          ("PUT", "/v1/miners/m/price-override"), ("GET", "/v1/pool/miners/m"),
-                         ("POST", "/v1/pool/match")]:
+                         ("POST", "/v1/pool/match"), ("POST", "/v1/match/batch")]:
         expect_problem(front.ask(method, path, bearer=HUB["operator"], source=STRANGER), 403, "forbidden")
     # Other spellings are refused here, or aren't the path to the hub, either.
     for path in ("/v1/matches/j/", "//v1/matches/j", "/v1//matches/j", "/v1/%6datches/j", "/v1/./matches/j",
