@@ -8,10 +8,10 @@ SEEDS := 1 2 3
 FUZZ_SECONDS := 30
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test build bench chaos fuzz sanitize lint format docs clean setup
+.PHONY: help run test test-deploy build bench bench-quick bench-check bench-expect profile chaos fuzz sanitize deb lint format docs clean setup
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: build ## Install what is missing, build, and run a hub with mock miners until Ctrl-C
 	@exec $(BIN)/poolhub dev $(ARGS)
@@ -21,12 +21,30 @@ test: setup ## Install what is missing, build, and run every test
 	swift build --build-tests
 	swift test --skip-build --no-parallel
 
+test-deploy: ## As root: install the package of `make deb` in a container with systemd, and try all that an operator does
+	@deploy/setup-debian.sh deploy
+	@Tests/Deploy/run.sh "$$(echo .build-deb/poolhub_*_amd64.deb)" $(STEPS)
+
 build: setup ## Build release binaries into .build/release
 	swift build -c release
 
-bench: build ## Measure matches per second beside a bare server's constant
+bench: build ## Measure everything beside its floor, in 15 minutes, into BENCHMARKS.md and bench.json
 	@deploy/setup-debian.sh bench
-	@$(BIN)/poolhub bench match $(ARGS)
+	@$(BIN)/poolhub bench all --document BENCHMARKS.md $(ARGS)
+
+bench-quick: build ## The same in two minutes, printed, and into bench.json
+	@deploy/setup-debian.sh bench
+	@$(BIN)/poolhub bench all --quick $(ARGS)
+
+bench-check: bench-quick ## And fail when a ratio has fallen by more than a third
+	@$(BIN)/poolhub bench check
+
+bench-expect: bench-quick ## Make what is measured now what bench-check expects
+	@$(BIN)/poolhub bench check --write
+
+profile: build ## Where one match's CPU goes, by stage, from perf and callgrind
+	@deploy/setup-debian.sh profile
+	@Tests/Benchmarks/profile.py $(ARGS)
 
 chaos: build ## Break a private fleet in every way under load, three seeds in a row, and audit what is left
 	@for seed in $(SEEDS); do $(BIN)/poolhub chaos --strict --seed $$seed $(ARGS) || exit 1; done
@@ -40,6 +58,10 @@ fuzz: setup ## Let machines try the parsers (FUZZ_SECONDS each) and the API (ten
 sanitize: setup ## Run the tests of the C bridges, the messaging and what is pure under both sanitizers
 	Tests/Sanitizers/run.sh address
 	Tests/Sanitizers/run.sh thread
+
+deb: setup ## Build the Debian package and its debug symbols into .build-deb
+	@deploy/setup-debian.sh deb
+	@deploy/debian/build.sh
 
 lint: ## Check the style of all Swift files
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT_FILES)

@@ -35,6 +35,7 @@ let lifecycle = Target.Dependency.product(
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(
   name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -87,10 +88,11 @@ let package = Package(
     library("Redis", path: "Sources/Shared/Redis", ["CHiredis", "Domain", "Threads", "Wire", log]),
     library(
       "Changes", path: "Sources/Shared/Changes",
-      ["Domain", "Postgres", "Redis", "Threads", "Wire", lifecycle, log]),
+      ["Domain", "Postgres", "Redis", "Settings", "Threads", "Wire", lifecycle, log]),
     library(
       "Settings", path: "Sources/Shared/Settings",
-      ["Admission", "CLinux", "Domain", "Telemetry", configuration, log]),
+      ["Admission", "CLinux", "Domain", "Telemetry", argumentParser, configuration, log]),
+    library("Supervision", path: "Sources/Shared/Supervision", [lifecycle, log, unixSignals]),
     library("Telemetry", path: "Sources/Shared/Telemetry", [log, metrics]),
 
     // Scorer.
@@ -104,8 +106,8 @@ let package = Package(
       name: "poolhub-scorer",
       dependencies: [
         "Changes", "Domain", "Feedback", "Index", "Messaging", "Postgres", "Redis", "Settings",
-        "Spread", "Telemetry", "Threads", "Trust", "Wire", argumentParser, collections, lifecycle,
-        log, metrics,
+        "Spread", "Supervision", "Telemetry", "Threads", "Trust", "Wire", argumentParser,
+        collections, lifecycle, log, metrics,
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
     // Gateway.
@@ -131,15 +133,18 @@ let package = Package(
       ["Admission", nioCore, nioSSL, nioTLS]),
     library(
       "OnePort", path: "Sources/Gateway/OnePort",
-      [hummingbirdCore, nioCore, nioHTTP1, nioHTTPTypesHTTP1, nioWebSocket, log]),
+      [
+        hummingbird, hummingbirdCore, lifecycle, nioCore, nioExtras, nioHTTP1, nioHTTPTypesHTTP1,
+        nioPosix, nioWebSocket, log,
+      ]),
     .executableTarget(
       name: "poolhub-gateway",
       dependencies: [
         "Admission", "CPages", "Changes", "ScorerClient", "Domain", "GatewayAPI", "GatewayHistory",
         "GatewayPolicy", "GatewayServices", "GatewayTransport", "JSON", "Messaging", "OnePort",
         "Postgres", "Redis",
-        "Settings", "Telemetry", "Threads", "Wire", argumentParser, crypto, hummingbird, lifecycle,
-        log, metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket, unixSignals,
+        "Settings", "Supervision", "Telemetry", "Threads", "Wire", argumentParser, crypto,
+        hummingbird, lifecycle, log, metrics, nioCore, nioHTTP1, nioPosix, nioSSL, nioWebSocket,
       ],
       path: "Sources/Gateway",
       exclude: [
@@ -150,12 +155,13 @@ let package = Package(
     // CLI: the operator's and developer's tool.
     library(
       "Fleet", path: "Sources/CLI/Fleet", ["CLinux", "JSON", "Settings", "Threads", log]),
+    library("Scaling", path: "Sources/CLI/Scaling"),
     library(
       "Simulation", path: "Sources/CLI/Simulation",
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
-      ["Domain", "Index", "JSON", "Postgres", "Simulation"]),
+      ["Domain", "Index", "JSON", "Postgres", "Redis", "Simulation", "Threads"]),
     library(
       "Chaos", path: "Sources/CLI/Chaos",
       [
@@ -165,11 +171,19 @@ let package = Package(
     library(
       "HeartbeatBenchmark", path: "Sources/CLI/HeartbeatBenchmark",
       ["CLinux", "Domain", "JSON", "Simulation"]),
+    .systemLibrary(name: "CBenchmark", path: "Sources/CLI/CBenchmark"),
+    library(
+      "PathBenchmark", path: "Sources/CLI/PathBenchmark",
+      [
+        "CBenchmark", "Domain", "Fleet", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
+        "Simulation", "Threads",
+      ]),
     .executableTarget(
       name: "poolhub",
       dependencies: [
         "Chaos", "Domain", "Fleet", "GatewayPolicy", "HeartbeatBenchmark", "IndexBenchmark", "JSON",
-        "Messaging", "Postgres", "Redis", "Settings", "Simulation", "Telemetry",
+        "Messaging", "PathBenchmark", "Postgres", "Redis", "Scaling", "Settings", "Simulation",
+        "Telemetry",
         argumentParser, asyncHTTPClient, log,
       ], path: "Sources/CLI/Commands", swiftSettings: strict),
 
@@ -191,10 +205,12 @@ let package = Package(
       "StoreTests",
       [
         "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
-        "Trust", "Wire", lifecycle, log,
+        "Settings", "TestSupport", "Trust", "Wire", lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Admission", "CLinux", "Settings"]),
+    tests("ScalingTests", ["Scaling"]),
+    tests("SupervisionTests", ["Supervision", lifecycle, log]),
     tests("IndexTests", ["Domain", "Index", "TestRandom"]),
     tests("TrustTests", ["Domain", "Trust"]),
     tests("SpreadTests", ["Domain", "Index", "Spread", "TestRandom"]),
@@ -202,6 +218,9 @@ let package = Package(
     tests(
       "IndexBenchmarkTests",
       ["Domain", "Fleet", "Index", "IndexBenchmark", "JSON", "Postgres", "TestSupport"]),
+    tests(
+      "PathBenchmarkTests",
+      ["Fleet", "GatewayAPI", "JSON", "PathBenchmark", nioCore, nioHTTP1, nioPosix]),
     tests(
       "GatewayTests",
       [
@@ -220,7 +239,7 @@ let package = Package(
       "IntegrationTests",
       [
         "Domain", "Fleet", "GatewayPolicy", "JSON", "Messaging", "Postgres", "Redis", "Settings",
-        "Simulation",
+        "Simulation", "Telemetry",
         "TestRandom", "TestSupport", "Threads", "Wire", asyncHTTPClient, nioCore, nioPosix,
       ]),
 
@@ -228,6 +247,11 @@ let package = Package(
     .executableTarget(
       name: "bare-hummingbird", dependencies: [hummingbird, argumentParser],
       path: "Tests/Benchmarks/BareHummingbird", swiftSettings: strict),
+    // And NIO's own HTTP/1.
+    .executableTarget(
+      name: "bare-nio",
+      dependencies: [nioCore, nioHTTP1, nioPosix, argumentParser],
+      path: "Tests/Benchmarks/BareNIO", swiftSettings: strict),
     // And NIO's own WebSockets, sending back what they get.
     .executableTarget(
       name: "bare-websocket-echo",

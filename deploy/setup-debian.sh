@@ -1,12 +1,19 @@
 #!/bin/bash
 # Installs what the hub needs from Debian's packages: what is there already is left alone, and where
-# nothing is missing nothing is asked of the network. With "bench" also what the benchmarks need, with
-# "test" also what the tests need: a browser for the pages, Python packages in .build/python, and TLS.
+# nothing is missing nothing is asked of the network. With "bench" or "profile" also what these need, with
+# "deb" what the package's making needs, with "test" what the tests need: a browser for the pages, Python
+# packages in .build/python, TLS, and the programs that deploy/ configures. With "deploy" just what
+# `make test-deploy` makes its container with.
 set -euo pipefail
 
 packages=(libzmq3-dev libpq-dev libhiredis-dev zlib1g-dev postgresql redis-server curl python3-venv)
-if [ "${1:-}" = bench ]; then packages+=(wrk); fi
-if [ "${1:-}" = test ]; then packages+=(chromium chromium-driver fonts-dejavu-core openssl stunnel4); fi
+if [ "${1:-}" = bench ]; then packages+=(wrk nginx); fi
+if [ "${1:-}" = profile ]; then packages+=(wrk linux-perf valgrind); fi
+if [ "${1:-}" = deb ]; then packages+=(binutils dpkg-dev python3 xz-utils); fi
+if [ "${1:-}" = test ]; then
+  packages+=(chromium chromium-driver fonts-dejavu-core openssl stunnel4 nginx haproxy prometheus)
+fi
+if [ "${1:-}" = deploy ]; then packages=(debootstrap systemd-container util-linux dpkg); fi
 
 has_swift() {
   local version major minor

@@ -47,3 +47,20 @@ struct SecretTableTests {
       digest.joined() == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
   }
 }
+
+@Suite("Coordinators by their secrets")
+struct CoordinatorTableTests {
+  @Test("those of the settings and those that were issued change each by themselves")
+  func changes() {
+    let table = CoordinatorTable(configured: SecretTable([("a", "secret-a")]))
+    table.replace(issued: [(name: "b", digest: SecretTable.digest("secret-b"))])
+    table.replace(configured: SecretTable([("a", "secret-a2"), ("c", "secret-c")]))
+    let names = ["secret-a", "secret-a2", "secret-b", "secret-c"].map {
+      table.name(presenting: $0)
+    }
+    #expect(names == [nil, "a", "b", "c"])
+    table.replace(issued: [])
+    #expect(table.name(presenting: "secret-b") == nil)
+    #expect(table.configured.name(presenting: "secret-c") == "c")
+  }
+}

@@ -82,14 +82,16 @@ final class OwnFleet: Sendable {
   /// serves at once, otherwise after three seconds: so start scorers first, if that makes no difference.
   @discardableResult
   func startGateway(
-    _ number: Int = 1, host: String = "127.0.0.1", _ changes: [String: String] = [:]
+    _ number: Int = 1, host: String = "127.0.0.1", _ changes: [String: String] = [:],
+    _ launch: Launch = Launch()
   ) async throws -> HubClient {
-    let port = try FreePort.choose()
+    let port = try launch.port ?? FreePort.choose()
     let own = [
       "POOLHUB_BIND": host, "POOLHUB_PORT": "\(port)", "POOLHUB_GATEWAY_ID": "gateway-\(number)",
       "POOLHUB_SCORER_BIND": link(number),
     ]
-    try await start("poolhub-gateway", "gateway-\(number)", own.merging(changes) { $1 })
+    try await start(
+      "poolhub-gateway", "gateway-\(number)", own.merging(changes) { $1 }, launch)
     let shown = host.contains(":") ? "[\(host)]" : host
     let client = HubClient(
       url: "http://\(shown):\(port)", coordinatorSecret: Self.coordinatorSecret,
@@ -102,18 +104,32 @@ final class OwnFleet: Sendable {
 
   @discardableResult
   func startScorer(
-    _ number: Int = 1, _ changes: [String: String] = [:]
+    _ number: Int = 1, _ changes: [String: String] = [:], _ launch: Launch = Launch()
   ) async throws -> ChildProcess {
     let own = ["POOLHUB_SCORER_ID": "scorer-\(number)", "POOLHUB_GATEWAYS": link()]
-    return try await start("poolhub-scorer", "scorer-\(number)", own.merging(changes) { $1 })
+    return try await start(
+      "poolhub-scorer", "scorer-\(number)", own.merging(changes) { $1 }, launch)
+  }
+
+  /// How a program is started, where it isn't by itself and with all settings in its environment.
+  struct Launch {
+    /// Settings that don't stand in its environment.
+    var without: Set<String> = []
+    var arguments: [String] = []
+    /// A program that starts it, given its own arguments before those of the program.
+    var by: [String] = []
+    /// Where a gateway serves; nil: anywhere.
+    var port: Int?
   }
 
   @discardableResult
   private func start(
-    _ program: String, _ name: String, _ own: [String: String]
+    _ program: String, _ name: String, _ own: [String: String], _ launch: Launch
   ) async throws -> ChildProcess {
+    let command = launch.by + [Binaries.path(program)] + launch.arguments
     let child = try await ChildProcess.start(
-      executable: Binaries.path(program), environment: environment.merging(own) { $1 },
+      executable: command[0], arguments: Array(command.dropFirst()),
+      environment: environment.merging(own) { $1 }.filter { !launch.without.contains($0.key) },
       output: .file("\(folder.path)/\(name).log"), workingDirectory: folder.path)
     processes.withLock { $0.append((name, child)) }
     return child

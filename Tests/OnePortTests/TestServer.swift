@@ -90,19 +90,17 @@ struct TestServer {
 
   /// Runs a server for the length of `body`; then, or when `body` stopped it before, waits for its end.
   static func run(
+    at place: PortPlace = .address(host: "127.0.0.1", port: 0),
     configuration: OnePortConfiguration = OnePortConfiguration(),
     _ body: (TestServer) async throws -> Void
   ) async throws {
     let (ports, portFound) = AsyncStream.makeStream(of: Int.self)
     let log = SessionLog()
     let latch = Latch()
-    let application = Application(
-      router: router(latch: latch), server: onePort(configuration, log: log, latch: latch),
-      configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)),
-      onServerRunning: { portFound.yield($0.localAddress?.port ?? 0) },
-      logger: quietLogger)
-    let group = ServiceGroup(
-      configuration: .init(services: [application], logger: quietLogger))
+    let service = service(at: place, configuration, log: log, latch: latch) {
+      portFound.yield($0?.port ?? 0)
+    }
+    let group = ServiceGroup(configuration: .init(services: [service], logger: quietLogger))
     let running = Task { try await group.run() }
     guard let port = await ports.first(where: { _ in true }) else { return }
     let server = TestServer(port: port, log: log, latch: latch, group: group)
@@ -143,11 +141,14 @@ struct TestServer {
     return router
   }
 
-  private static func onePort(
-    _ configuration: OnePortConfiguration, log: SessionLog, latch: Latch
-  ) -> HTTPServerBuilder {
-    .onePort(
-      configuration: configuration,
+  private static func service(
+    at place: PortPlace, _ configuration: OnePortConfiguration, log: SessionLog, latch: Latch,
+    onListening: @escaping @Sendable (SocketAddress?) -> Void
+  ) -> some Service {
+    onePort(
+      at: place, responder: router(latch: latch).buildResponder(), configuration: configuration,
+      group: MultiThreadedEventLoopGroup.singleton, logger: quietLogger,
+      date: { "Sun, 06 Nov 1994 08:49:37 GMT" }, onListening: onListening,
       shouldUpgrade: { head, channel -> EventLoopFuture<UpgradeDecision<String>> in
         // A later turn of another loop, as after a look-up in a store.
         let elsewhere = MultiThreadedEventLoopGroup.singleton.any()

@@ -235,6 +235,33 @@ struct FeedbackStoreTests {
     }
   }
 
+  @Test("Tables that have grown since statements were prepared are still looked up by their keys")
+  func plansForGrowth() async throws {
+    try await withStore(sessions: 1) { store, pool in
+      try await pool.run { try $0.executeScript("ANALYZE") }
+      func reads() async throws -> (whole: Int64, byKey: Int64) {
+        try await pool.run { connection in
+          try connection.execute("SELECT pg_stat_force_next_flush()")
+          let row = try connection.execute(
+            """
+            SELECT sum(seq_scan)::bigint, sum(idx_scan)::bigint FROM pg_stat_user_tables
+            WHERE relname IN ('trust', 'trust_totals', 'feedback', 'miners', 'coordinator_days')
+            """
+          ).first
+          return try (row?.int(0) ?? -1, row?.int(1) ?? -1)
+        }
+      }
+      let before = try await reads()
+      // Plans are kept from the sixth time on.
+      for batch in 0..<8 {
+        _ = try await store.record(miners.indices.map { report("job-\(batch)", miner: $0) })
+      }
+      let after = try await reads()
+      #expect(after.whole == before.whole)
+      #expect(after.byKey > before.byKey)
+    }
+  }
+
   @Test("What a coordinator has added in a day is kept, and a new day is a new one")
   func days() async throws {
     try await withStore { store, pool in

@@ -4,9 +4,9 @@ struct BenchCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measures this build on this machine.",
     subcommands: [
-      BenchMatchCommand.self, BenchIndexCommand.self, BenchHeartbeatsCommand.self,
-      BenchStartCommand.self,
-      HeartbeatLoadCommand.self,
+      BenchAllCommand.self, BenchCheckCommand.self, BenchMatchCommand.self, BenchStoresCommand.self,
+      BenchFeedbackCommand.self, BenchIndexCommand.self, BenchHeartbeatsCommand.self,
+      BenchStartCommand.self, HeartbeatLoadCommand.self,
     ],
     defaultSubcommand: BenchMatchCommand.self)
 }

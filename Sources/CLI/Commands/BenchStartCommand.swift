@@ -1,11 +1,8 @@
 import ArgumentParser
-import Domain
 import Fleet
 import FoundationEssentials
 import Glibc
-import IndexBenchmark
 import Postgres
-import Redis
 
 struct BenchStartCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -80,17 +77,9 @@ struct BenchStartCommand: AsyncParsableCommand {
     _ = try await MigrateCommand.migrate(dsn: dsn, directory: MigrationsFolder.find())
     let line = ProgressLine(loggingInterval: .seconds(5))
     defer { line.clear() }
-    let pool = PostgresPool(dsn: dsn)
-    let client = RedisClient(url: try RedisURL(redisURL))
-    let live = RedisLiveStatusStore(client: client, keys: RedisKeys(), timeToLiveSeconds: 86_400)
-    let now = Timestamp(milliseconds: Int64(Date().timeIntervalSince1970 * 1_000))
-    let population = MinerPopulation(seed: seed, horizonMilliseconds: 86_400_000, start: now)
-    try await StoredPopulation(population, count: miners).store(pool) { patches in
-      try await live.merge(patches)
-    } progress: {
+    try await StoredMiners(count: miners, seed: seed).fill(dsn: dsn, redisURL: redisURL) {
       line.show("storing: \(Format.count($0)) of \(Format.count(miners)) miners")
     }
-    await pool.close()
   }
 }
 

@@ -5,8 +5,11 @@ import FoundationEssentials
 enum MigrationsFolder {
   private static let name = "migrations"
 
-  /// The nearest `migrations` folder with SQL in it, upward from the executable, then from here.
+  /// Those installed with the executable, else the nearest `migrations` folder with SQL in it, upward from
+  /// the executable, then from here.
   static func find() throws -> String {
+    let installed = "\(OwnExecutable.directory)/../share/poolhub/\(name)"
+    if holdsSQL(installed) { return installed }
     for start in [OwnExecutable.directory, FileManager.default.currentDirectoryPath] {
       var folder = start
       while true {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Domain
 
 /// The operator's and developer's tool.
 @main
@@ -6,9 +7,11 @@ struct Poolhub: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "poolhub",
     abstract: "Runs, fills, asks and measures a Pool Hub.",
+    version: Version.current,
     subcommands: [
       DevCommand.self, MigrateCommand.self, SeedCommand.self, SimulateCommand.self,
-      MatchCommand.self, MinersCommand.self, StatusCommand.self, KeysCommand.self,
+      MatchCommand.self, MinersCommand.self, StatusCommand.self, ScaleCommand.self,
+      KeysCommand.self,
       AuditCommand.self, BenchCommand.self, ChaosCommand.self,
     ])
 }

@@ -8,6 +8,8 @@ package actor DevHub {
   package struct Hooks: Sendable {
     /// Brings the database of this DSN up to date.
     package var migrate: @Sendable (String) async throws -> Void
+    /// Puts into both stores, by DSN and URL, what is to be there before anybody reads them.
+    package var fill: @Sendable (String, String) async throws -> Void = { _, _ in }
     /// Whether the gateway at this base URL serves, with this many usable scorers.
     package var isReady: @Sendable (String, Int) async -> Bool
     /// Told one plain line about what is happening.
@@ -61,6 +63,7 @@ package actor DevHub {
     let (dsn, redisURL) = try await startStores()
     try checkStop()
     try await hooks.migrate(dsn)
+    try await hooks.fill(dsn, redisURL)
     let plan = ServicePlan(
       options: options, secrets: secrets,
       surroundings: ServicePlan.Surroundings(

@@ -3,22 +3,22 @@ import Glibc
 
 /// A TCP connection that never blocks, from a source address of its own. Not closed by itself: a load
 /// holds very many, in one array.
-struct LoadSocket {
+package struct LoadSocket: Sendable {
   /// Connections from one source address: well below the kernel's range of ports.
   private static let connectionsPerSource = 2_000
 
-  enum Outcome: Equatable {
+  package enum Outcome: Equatable {
     case bytes(Int)
     /// Nothing to read, or no room to write, for now.
     case later
     case gone
   }
 
-  let descriptor: Int32
+  package let descriptor: Int32
 
   /// Starts connecting to a port on 127.0.0.1, from 127.10.0.0 on upward.
   /// - Throws: `LoadError` when there is no socket to be had.
-  static func connect(toPort port: UInt16, number: Int) throws(LoadError) -> LoadSocket {
+  package static func connect(toPort port: UInt16, number: Int) throws(LoadError) -> LoadSocket {
     let descriptor = Glibc.socket(
       AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw LoadError("no socket: \(String(cString: strerror(errno)))") }
@@ -38,26 +38,26 @@ struct LoadSocket {
   }
 
   /// Whether a connection that was being made is there.
-  var isConnected: Bool {
+  package var isConnected: Bool {
     var error: Int32 = 0
     var size = socklen_t(MemoryLayout<Int32>.size)
     return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0
   }
 
-  func send(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+  package func send(_ bytes: UnsafeRawBufferPointer) -> Outcome {
     let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
     if count >= 0 { return .bytes(count) }
     return errno == EAGAIN || errno == EINTR ? .later : .gone
   }
 
-  func receive(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
+  package func receive(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
     let count = Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0)
     if count > 0 { return .bytes(count) }
     if count == 0 { return .gone }
     return errno == EAGAIN || errno == EINTR ? .later : .gone
   }
 
-  func close() { Glibc.close(descriptor) }
+  package func close() { Glibc.close(descriptor) }
 
   private static func withAddress(
     _ host: UInt32, port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32

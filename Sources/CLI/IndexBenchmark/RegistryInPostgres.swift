@@ -54,14 +54,20 @@ package struct RegistryInPostgres: ~Copyable {
 
   /// The best rows for a request, best first; counts are left out.
   package mutating func match(_ query: MatchQuery) throws(PostgresError) -> ScanAnswer {
-    var statement = MatchStatement(weights: weights)
-    let sql = statement.sql(ScanAsk(query, at: columns.start, columns))
-    let result = try connection.execute(sql, statement.parameters)
+    let statement = statement(for: query)
+    let result = try connection.execute(statement.sql, statement.parameters)
     var best: [ScanAnswer.Entry] = []
     for row in result.rows {
       best.append(.init(row: Int(try row.int(0)), score: try row.double(1)))
     }
     return ScanAnswer(best: best)
+  }
+
+  /// A request as `match` asks it, for other connections to the same database.
+  func statement(for query: MatchQuery) -> (sql: String, parameters: [PostgresValue]) {
+    var statement = MatchStatement(weights: weights)
+    let sql = statement.sql(ScanAsk(query, at: columns.start, columns))
+    return (sql, statement.parameters)
   }
 
   private static let tables = """

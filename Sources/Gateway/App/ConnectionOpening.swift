@@ -2,21 +2,19 @@ import Admission
 import GatewayTransport
 import NIOCore
 import NIOSSL
-import Settings
 import Telemetry
 
 /// What stands between a connection's first bytes and HTTP: the PROXY protocol's header, then TLS. The
 /// time that both may take is the port's for a first request.
 struct ConnectionOpening: Sendable {
-  let settings: AccessSettings
+  let addresses: ClientAddresses
   let identity: TLSIdentity?
-  let peers: PeerTable
   let registry: PrometheusRegistry
 
   /// Called on the channel's event loop, before any handler is in its pipeline.
   func prepare(_ channel: any Channel) throws {
     let pipeline = channel.pipeline.syncOperations
-    let peers = peers
+    let (settings, peers) = (addresses.settings, addresses.peers)
     if settings.hasProxyProtocol, settings.proxies.trusts(peers.address(of: channel)) {
       let faults = registry.counter(.openingFaults, [("fault", "proxy_header")])
       try pipeline.addHandler(

@@ -19,8 +19,7 @@ struct Gateway: Sendable {
   let registry: PrometheusRegistry
   let limits: RateLimits
   let limitStore: RedisRateLimitStore
-  let tokens: SessionTokens
-  let offers: Offers
+  let secrets: GatewaySecrets
   let revocations: Revocations
   let miners: PostgresMinerStore
   let keys: KeyDesk
@@ -47,6 +46,9 @@ struct Gateway: Sendable {
 }
 
 extension Gateway {
+  var tokens: SessionTokens { secrets.tokens }
+  var offers: Offers { secrets.offers }
+
   /// What these miners said last: what is live, and for the others what was written down of them. Of one
   /// that never said anything there is nothing.
   func statuses(of ids: [MinerID]) async throws -> [MinerID: StatusPatch] {

@@ -1,12 +1,9 @@
 import ArgumentParser
 import Domain
-import GatewayServices
-import GatewayTransport
+import Foundation
 import Logging
-import Messaging
-import Postgres
-import Redis
 import Settings
+import Supervision
 import Telemetry
 
 @main
@@ -14,22 +11,22 @@ struct GatewayCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "poolhub-gateway",
     abstract: "Serves miners, coordinators and operators over HTTP and WebSockets.",
-    discussion: "Configured by the environment; .env.example lists every key.",
+    discussion: """
+      Configured by the environment, by systemd's credentials and by files of KEY=value lines; \
+      .env.example and poolhub.env(5) list every key. SIGTERM ends it once it has finished what it has; SIGHUP \
+      makes it read secrets, stores' addresses, allowlists, the log's level and certificates anew.
+      """,
     version: Version.current)
 
   @Flag(help: "Only check the configuration: say what is wrong in one line, or that it is fine.")
   var checkConfig = false
 
+  @OptionGroup var files: SettingsFiles
+
   func run() async throws {
-    let (settings, catalogue, curve, identity) = try await loadSettings(named: "poolhub-gateway") {
-      reader in
-      let settings = try GatewaySettings(reader)
-      try settings.common.checkAddresses(
-        database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
-      let catalogue = try ServiceCatalogue(settings)
-      let identity = try settings.tls.map { tls throws(SettingsError) in try TLSIdentity(tls) }
-      return (settings, catalogue, try Curve.gateway(settings), identity)
-    }
+    let configuration = try await loadSettings(
+      named: "poolhub-gateway", files: files.paths, GatewayConfiguration.init)
+    let settings = configuration.settings
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
       level: settings.common.logLevel, format: settings.common.logFormat,
@@ -37,8 +34,10 @@ struct GatewayCommand: AsyncParsableCommand {
     let logger = Logger(label: "poolhub-gateway")
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
     do {
+      let sockets = try HandedSockets.take(
+        environment: ProcessInfo.processInfo.environment, processID: getpid())
       try await GatewayProcess(
-        settings: settings, catalogue: catalogue, curve: curve, identity: identity, logger: logger
+        configuration, files: files.paths, sockets: sockets, logger: logger
       ).run()
     } catch {
       throw StartFailure(error, settings: settings) ?? error

@@ -242,6 +242,19 @@ struct GatewayMetrics: Sendable {
 }
 
 extension GatewayMetrics {
+  /// The stores, as the health path tells of them.
+  func observe(_ health: HealthMonitor) {
+    registry.onRender { [registry] in
+      let stores = health.stores
+      registry.setGauges(
+        .storeUp, by: "store",
+        to: [
+          "postgresql": stores.databaseError == nil ? 1 : 0,
+          "redis": stores.redisError == nil ? 1 : 0,
+        ])
+    }
+  }
+
   /// The queues in front of the stores.
   func observe(pool: PostgresPool, redis: RedisClient) {
     registry.onRender { [registry] in

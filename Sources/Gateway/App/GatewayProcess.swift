@@ -1,5 +1,6 @@
 import Changes
 import Domain
+import Foundation
 import GatewayHistory
 import GatewayPolicy
 import GatewayServices
@@ -10,11 +11,13 @@ import Messaging
 import Metrics
 import NIOCore
 import NIOPosix
+import OnePort
 import Postgres
 import Redis
 import ScorerClient
 import ServiceLifecycle
 import Settings
+import Supervision
 import Telemetry
 
 /// Wires a gateway together from its settings.
@@ -24,34 +27,36 @@ struct GatewayProcess {
   private static let mostHTTPConnections = 4_096
   private static let leastHTTPConnections = 64
 
-  private let settings: GatewaySettings
-  private let catalogue: ServiceCatalogue
-  private let curve: Curve?
-  private let identity: TLSIdentity?
+  private let configuration: GatewayConfiguration
+  private let files: [String]
+  private let sockets: [HandedSocket]
   private let logger: Logger
+  private var settings: GatewaySettings { configuration.settings }
 
+  /// - Parameters:
+  ///   - files: where settings are read anew on a reload.
+  ///   - sockets: where HTTP is served in place of the settings' address, unless there are none.
   init(
-    settings: GatewaySettings, catalogue: ServiceCatalogue, curve: Curve?,
-    identity: TLSIdentity?, logger: Logger
+    _ configuration: GatewayConfiguration, files: [String], sockets: [HandedSocket],
+    logger: Logger
   ) {
-    self.settings = settings
-    self.catalogue = catalogue
-    self.curve = curve
-    self.identity = identity
+    self.configuration = configuration
+    self.files = files
+    self.sockets = sockets
     self.logger = logger
   }
 
   /// Runs until SIGTERM or SIGINT, then stops accepting, finishes what it has, and returns.
   func run() async throws {
-    let url = try RedisURL(settings.common.redisURL)
+    let address = RedisAddress(try RedisURL(settings.common.redisURL))
     let keys = RedisKeys(prefix: settings.common.redisPrefix)
     let pool = PostgresPool(databaseConfiguration)
-    let redis = RedisClient(url: url)
+    let redis = RedisClient(address: address)
     let outbox = PostgresOutbox(pool: pool)
     let apiKeys = APIKeyCache(miners: PostgresMinerStore(pool: pool))
     let gateway = gateway(pool: pool, redis: redis, keys: keys, outbox: outbox, apiKeys: apiKeys)
     let follower = FleetFollower(
-      url: url, keys: keys, store: gateway.revocationStore, revocations: gateway.revocations,
+      redis: address, keys: keys, store: gateway.revocationStore, revocations: gateway.revocations,
       connections: gateway.connections, apiKeys: apiKeys, gatewayID: settings.gatewayID,
       sessionSeconds: settings.sessionSeconds, logger: logger)
     let archiver = StatusArchiver(
@@ -64,6 +69,11 @@ struct GatewayProcess {
       options: StaleStateSweeper.Options(
         graceMilliseconds: Int64(settings.common.statusTimeToLiveSeconds) * 1_000),
       now: { .now })
+    let served = ServedWhenReady(scorers: gateway.scorers, server: server(gateway))
+    let life = ServiceLife(
+      process: GatewayLife(gateway: gateway, served: served.isServing),
+      environment: ProcessInfo.processInfo.environment, logger: logger)
+    let tls = tlsReloader(gateway)
     // Stopped in reverse: first the announcement, then the HTTP server, then what its requests need.
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
@@ -72,9 +82,11 @@ struct GatewayProcess {
           settler(gateway), gateway.history, sweeper, archiver, follower, gateway.keys,
           gateway.scorers,
           gateway.health,
-          gateway.watch, ServedWhenReady(scorers: gateway.scorers, server: server(gateway)),
-          gateway.announcer,
-        ] + tlsReloader(gateway), gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+          gateway.watch, served, gateway.announcer,
+        ] + (tls.map { [$0] } ?? []) + [
+          reloader(gateway, tls, StoreAddresses(pool: pool, redis: address), life), life,
+        ],
+        gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
 
@@ -88,12 +100,7 @@ struct GatewayProcess {
       client: redis, keys: keys, liveStatus: liveStatus, outbox: outbox, options: writing,
       logger: logger)
     let scorers = ScorerClient(configuration: dispatching, logger: logger)
-    let tokens = SessionTokens(
-      keys: settings.signingKeys.map { ($0.id, $0.secret) },
-      lifetimeSeconds: settings.sessionSeconds)
-    let offers = Offers(
-      secrets: settings.offerKeys.map { ($0.id, $0.secret) },
-      lifetimeSeconds: settings.offerSeconds)
+    let secrets = GatewaySecrets(settings.secrets)
     let lastKnown = PostgresStatusStore(pool: pool)
     let revocations = Revocations()
     let connections = ConnectionTable()
@@ -113,26 +120,24 @@ struct GatewayProcess {
     let health = HealthMonitor(
       pool: pool, writer: writer, scorers: scorers, announcer: announcer, settings: settings,
       logger: logger)
+    metrics.observe(health)
     let overview = PostgresOverview(pool: pool)
-    let coordinators = CoordinatorTable(
-      configured: SecretTable(settings.coordinators.map { ($0.name, $0.secret) }))
+    let coordinators = CoordinatorTable(configured: settings.coordinatorTable)
     return Gateway(
       settings: settings, logger: logger,
       callers: Callers(
-        coordinators: coordinators,
-        administrator: SecretTable([("operator", settings.adminSecret)]), tokens: tokens,
-        revocations: revocations, apiKeys: apiKeys),
+        coordinators: coordinators, secrets: secrets, revocations: revocations, apiKeys: apiKeys),
       addresses: ClientAddresses(settings.access, peers: peers, registry: registry),
       registry: registry, limits: RateLimits(settings.limits, registry: registry),
       limitStore: RedisRateLimitStore(client: redis, keys: keys),
-      tokens: tokens, offers: offers, revocations: revocations,
+      secrets: secrets, revocations: revocations,
       miners: PostgresMinerStore(pool: pool),
       keys: KeyDesk(
         store: PostgresKeyStore(pool: pool), coordinators: coordinators, revocations: revocations,
         connections: connections, apiKeys: apiKeys, sessionSeconds: settings.sessionSeconds,
         logger: logger),
       audit: PostgresAuditLog(pool: pool), services: PostgresServiceStore(pool: pool),
-      catalogue: catalogue, history: history,
+      catalogue: configuration.catalogue, history: history,
       liveStatus: liveStatus, lastKnown: lastKnown,
       revocationStore: RedisRevocationStore(
         client: redis, keys: keys, sessionSeconds: settings.sessionSeconds),
@@ -146,9 +151,18 @@ struct GatewayProcess {
         logger: logger))
   }
 
-  private func tlsReloader(_ gateway: Gateway) -> [any Service] {
-    guard let identity else { return [] }
-    return [TLSReloader(identity: identity, registry: gateway.registry, logger: logger)]
+  private func tlsReloader(_ gateway: Gateway) -> TLSReloader? {
+    guard let identity = configuration.identity, let tls = settings.tls else { return nil }
+    return TLSReloader(
+      identity: identity, settings: tls, registry: gateway.registry, logger: logger)
+  }
+
+  private func reloader(
+    _ gateway: Gateway, _ tls: TLSReloader?, _ stores: StoreAddresses, _ life: ServiceLife
+  ) -> Reloader {
+    let reload = GatewayReload(
+      gateway: gateway, tls: tls, stores: stores, files: files, reader: configuration.reader)
+    return Reloader(life: life, logger: logger) { try await reload.run() }
   }
 
   private func settler(_ gateway: Gateway) -> RateLimitSettler {
@@ -175,25 +189,24 @@ struct GatewayProcess {
       signIns: SignIns(limits: gateway.limits, metrics: gateway.metrics), logger: logger)
     router.add(middleware: envelope)
     routes.register(on: router, addresses: gateway.addresses)
-    let logger = logger
     let loops = MultiThreadedEventLoopGroup.singleton
-    return Application(
-      responder: router.buildResponder(),
-      server: HeartbeatUpgrade(
-        desk: HeartbeatDesk(gateway: gateway, loops: loops),
-        opening: ConnectionOpening(
-          settings: settings.access, identity: identity, peers: gateway.addresses.peers,
-          registry: gateway.registry)
-      ).server(
-        directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops)),
-      configuration: ApplicationConfiguration(
-        address: .hostname(settings.bindAddress, port: settings.port)),
-      onServerRunning: { channel in
-        logger.notice(
-          "listening",
-          metadata: ["address": "\(channel.localAddress?.hostAndPort ?? "unknown")"])
-      },
-      eventLoopGroupProvider: .shared(loops), logger: logger)
+    return HeartbeatUpgrade(
+      desk: HeartbeatDesk(gateway: gateway, loops: loops),
+      opening: ConnectionOpening(
+        addresses: gateway.addresses, identity: configuration.identity,
+        registry: gateway.registry)
+    ).server(
+      at: place, responder: router.buildResponder(),
+      directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops), loops: loops
+    ) { [logger] address in
+      logger.notice("listening", metadata: ["address": "\(address?.hostAndPort ?? "unknown")"])
+    }
+  }
+
+  private var place: PortPlace {
+    sockets.isEmpty
+      ? .address(host: settings.bindAddress, port: settings.port)
+      : .sockets(sockets.map(\.descriptor))
   }
 
   /// As set, or as many as the limit on open files bears, with some left for everything else.
@@ -237,7 +250,7 @@ struct GatewayProcess {
   private var dispatching: ScorerClient.Configuration {
     var configuration = ScorerClient.Configuration(
       endpoint: settings.scorerBind, gatewayID: settings.gatewayID)
-    configuration.options.curve = curve
+    configuration.options.curve = self.configuration.curve
     configuration.limits.inFlightLimit = settings.inFlightLimit
     configuration.limits.queueLimit = settings.queueLimit
     configuration.limits.hedgeMicroseconds = Int64(settings.hedgeMilliseconds) * 1_000

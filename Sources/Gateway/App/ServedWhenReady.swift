@@ -1,5 +1,6 @@
 import ScorerClient
 import ServiceLifecycle
+import Synchronization
 
 /// Serves once a scorer is usable, so that a gateway that was restarted refuses connections, which
 /// balancers and clients take elsewhere, rather than matches. With no scorer in sight it serves all the
@@ -9,6 +10,8 @@ struct ServedWhenReady<Server: Service>: Service {
 
   let scorers: ScorerClient
   let server: Server
+  /// Whether connections are accepted.
+  let isServing = Turned()
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
@@ -18,6 +21,16 @@ struct ServedWhenReady<Server: Service>: Service {
       }
     }
     if Task.isShuttingDownGracefully || Task.isCancelled { return }
+    isServing.raise()
     try await server.run()
   }
+}
+
+/// Raised once, and never lowered.
+final class Turned: Sendable {
+  private let value = Atomic<Bool>(false)
+
+  var isRaised: Bool { value.load(ordering: .acquiring) }
+
+  func raise() { value.store(true, ordering: .releasing) }
 }

@@ -3,14 +3,14 @@ import Logging
 import ServiceLifecycle
 import Settings
 import Telemetry
-import UnixSignals
 
-/// Reads certificates anew when their files change, and on SIGHUP.
+/// Reads certificates anew when their files change, and when told.
 struct TLSReloader: Service {
   /// How often files are looked at.
   static let interval = Duration.seconds(2)
 
   let identity: TLSIdentity
+  let settings: TLSSettings
   let registry: PrometheusRegistry
   let logger: Logger
 
@@ -18,29 +18,24 @@ struct TLSReloader: Service {
     registry.onRender { [registry, identity] in
       registry.gauge(.tlsCertificateExpiry).set(Double(identity.expires))
     }
-    let hangups = await UnixSignalsSequence(trapping: .sighup)
     await cancelWhenGracefulShutdown {
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask {
-          for await _ in hangups { self.reload() }
-        }
-        group.addTask {
-          while (try? await Task.sleep(for: Self.interval)) != nil {
-            if self.identity.isOutdated { self.reload() }
-          }
-        }
+      while (try? await Task.sleep(for: Self.interval)) != nil {
+        // What is wrong was logged, and the former certificates stay.
+        if self.identity.isOutdated { try? self.reload() }
       }
     }
   }
 
-  private func reload() {
-    do {
+  /// - Throws: which file is at fault; the former certificate stays in use.
+  func reload() throws(SettingsError) {
+    do throws(TLSFault) {
       try identity.reload()
       registry.counter(.tlsReloads, [("outcome", "ok")]).increment()
       logger.notice("TLS certificates were read anew", metadata: ["expires": "\(identity.expires)"])
     } catch {
       registry.counter(.tlsReloads, [("outcome", "failed")]).increment()
       logger.error("TLS certificates could not be read anew", metadata: ["fault": "\(error)"])
+      throw SettingsError(error, settings)
     }
   }
 }

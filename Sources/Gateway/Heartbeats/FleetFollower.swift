@@ -20,7 +20,7 @@ final class FleetFollower: Service {
   private let logger: Logger
 
   init(
-    url: RedisURL, keys: RedisKeys, store: RedisRevocationStore, revocations: Revocations,
+    redis: RedisAddress, keys: RedisKeys, store: RedisRevocationStore, revocations: Revocations,
     connections: ConnectionTable, apiKeys: APIKeyCache, gatewayID: String, sessionSeconds: Int,
     logger: Logger
   ) {
@@ -34,7 +34,9 @@ final class FleetFollower: Service {
     self.reload = reload
     var options = ChangeStreamReader.Options()
     options.withStatuses = false
-    reader = ChangeStreamReader(url: url, keys: keys, options: options, logger: logger) { event in
+    reader = ChangeStreamReader(
+      address: redis, keys: keys, options: options, logger: logger
+    ) { event in
       switch event {
       case .unreachable: break
       // What was revoked while Redis was away isn't stored yet; nor is anything in one that came back empty.

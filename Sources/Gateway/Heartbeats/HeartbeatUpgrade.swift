@@ -1,12 +1,14 @@
 import Domain
 import GatewayAPI
 import GatewayPolicy
+import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
 import OnePort
+import ServiceLifecycle
 
 /// Who gets a heartbeat WebSocket, decided before the upgrade.
 struct HeartbeatUpgrade: Sendable {
@@ -18,8 +20,13 @@ struct HeartbeatUpgrade: Sendable {
 
   private var gateway: Gateway { desk.gateway }
 
-  /// - Parameter directly: answers what it takes before Hummingbird sees it.
-  func server(directly route: any DirectRoute) -> HTTPServerBuilder {
+  /// - Parameters:
+  ///   - responder: answers all other requests,
+  ///   - route: but what this takes before.
+  func server<Responder: HTTPResponder>(
+    at place: PortPlace, responder: Responder, directly route: any DirectRoute,
+    loops: any EventLoopGroup, onListening: @escaping @Sendable (SocketAddress?) -> Void
+  ) -> some Service where Responder.Context == GatewayContext {
     var configuration = OnePortConfiguration()
     configuration.webSocketFrameByteLimit = Limits.webSocketFrameBytes
     configuration.answer = { fault, head in
@@ -41,8 +48,9 @@ struct HeartbeatUpgrade: Sendable {
     configuration.onConnectionLimit = { [metrics = gateway.metrics] in
       metrics.limitHit("http_connections")
     }
-    return .onePort(
-      configuration: configuration,
+    return onePort(
+      at: place, responder: responder, configuration: configuration, group: loops,
+      logger: gateway.logger, date: { Timestamp.now.httpDate }, onListening: onListening,
       shouldUpgrade: { head, channel in
         guard Self.isHeartbeatPath(head.uri) else {
           return channel.eventLoop.makeSucceededFuture(.notMine)

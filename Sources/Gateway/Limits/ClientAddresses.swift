@@ -5,6 +5,7 @@ import Hummingbird
 import NIOCore
 import NIOHTTP1
 import Settings
+import Synchronization
 import Telemetry
 
 /// Who may use a path, by address.
@@ -13,29 +14,36 @@ enum Audience: String, Sendable {
 }
 
 /// Where requests come from, and whether that is allowed.
-struct ClientAddresses: Sendable {
-  private let settings: AccessSettings
+final class ClientAddresses: Sendable {
+  private let current: Mutex<AccessSettings>
   private let registry: PrometheusRegistry
   /// Connections whose client is another than their peer.
   let peers: PeerTable
 
   init(_ settings: AccessSettings, peers: PeerTable, registry: PrometheusRegistry) {
-    self.settings = settings
+    current = Mutex(settings)
     self.peers = peers
     self.registry = registry
   }
 
+  /// As they are now.
+  var settings: AccessSettings { current.withLock { $0 } }
+
+  func replace(_ settings: AccessSettings) { current.withLock { $0 = settings } }
+
   func client(of channel: any Channel, _ headers: HTTPFields) -> IPAddress {
     let peer = peers.address(of: channel)
-    guard settings.proxies.trusts(peer) else { return peer }
-    return settings.proxies.client(
-      peer: peer, values: headers[values: settings.proxies.header.fieldName])
+    let proxies = settings.proxies
+    guard proxies.trusts(peer) else { return peer }
+    return proxies.client(
+      peer: peer, values: headers[values: proxies.header.fieldName])
   }
 
   func client(of channel: any Channel, _ headers: HTTPHeaders) -> IPAddress {
     let peer = peers.address(of: channel)
-    guard settings.proxies.trusts(peer) else { return peer }
-    return settings.proxies.client(peer: peer, values: headers[settings.proxies.header.rawValue])
+    let proxies = settings.proxies
+    guard proxies.trusts(peer) else { return peer }
+    return proxies.client(peer: peer, values: headers[proxies.header.rawValue])
   }
 
   /// Runs `body` as a caller whom the connection's certificate names, where it names any.

@@ -18,19 +18,17 @@ struct Callers: Sendable {
     case nobody
   }
 
-  private let coordinators: CoordinatorTable
-  private let administrator: SecretTable
-  private let tokens: SessionTokens
+  let coordinators: CoordinatorTable
+  private let secrets: GatewaySecrets
   private let revocations: Revocations
   private let apiKeys: APIKeyCache
 
   init(
-    coordinators: CoordinatorTable, administrator: SecretTable, tokens: SessionTokens,
-    revocations: Revocations, apiKeys: APIKeyCache
+    coordinators: CoordinatorTable, secrets: GatewaySecrets, revocations: Revocations,
+    apiKeys: APIKeyCache
   ) {
     self.coordinators = coordinators
-    self.administrator = administrator
-    self.tokens = tokens
+    self.secrets = secrets
     self.revocations = revocations
     self.apiKeys = apiKeys
   }
@@ -131,14 +129,14 @@ struct Callers: Sendable {
     guard let token, !token.isEmpty else { return .nobody }
     if token.hasPrefix(SessionTokens.prefix) {
       do {
-        let session = try tokens.verify(token, at: .now)
+        let session = try secrets.tokens.verify(token, at: .now)
         return revocations.isRevoked(session) ? .revokedMiner : .miner(session)
       } catch {
         return error == .expired ? .expiredMiner : .unknown(token)
       }
     }
     if let name = coordinators.name(presenting: token) { return .coordinator(name) }
-    if administrator.name(presenting: token) != nil { return .administrator }
+    if secrets.administrator.name(presenting: token) != nil { return .administrator }
     return .unknown(token)
   }
 

@@ -98,7 +98,10 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
 
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch (state, event) {
-    case (.waiting, is ChannelShouldQuiesceEvent): context.close(promise: nil)
+    // Who has just connected may be about to send, and isn't turned away.
+    case (.waiting, is ChannelShouldQuiesceEvent):
+      isQuiescing = true
+      closeAfter(plan.configuration.lastRequestTimeout, context: context)
     case (.done, _): context.fireUserInboundEventTriggered(event)
     case (_, is ChannelShouldQuiesceEvent): isQuiescing = true
     case (.upgrading, ChannelEvent.inputClosed): isInputClosed = true

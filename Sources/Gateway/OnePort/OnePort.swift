@@ -1,36 +1,71 @@
+import Hummingbird
 import HummingbirdCore
 import Logging
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket
+import ServiceLifecycle
 
-extension HTTPServerBuilder {
-  /// HTTP/1.1 by Hummingbird's own handlers, and WebSockets, on one port.
-  ///
-  /// Only the first request of a connection can be upgraded, as every WebSocket client does it.
-  /// - Parameters:
-  ///   - shouldUpgrade: asked, on the channel's event loop, about each first request that is a `GET`
-  ///     with `Upgrade: websocket` and no body. It may take its time (the handshake's timeout bounds
-  ///     it) and answer on any event loop.
-  ///   - onUpgrade: called on the channel's event loop once 101 is flushed. It adds the handler that
-  ///     takes the `WebSocketFrame`s, a `WebSocketSession` as a rule. Bytes wait until it is done;
-  ///     failing closes the channel.
-  package static func onePort<Accepted: Sendable>(
-    configuration: OnePortConfiguration = OnePortConfiguration(),
-    shouldUpgrade:
-      @escaping @Sendable (HTTPRequestHead, any Channel)
-      -> EventLoopFuture<UpgradeDecision<Accepted>>,
-    onUpgrade:
-      @escaping @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
-  ) -> HTTPServerBuilder {
-    HTTPServerBuilder { responder in
-      OnePortChannel(
-        plan: UpgradePlan(
-          configuration: configuration, shouldUpgrade: shouldUpgrade, onUpgrade: onUpgrade),
-        http: HTTP1Channel(responder: responder))
+/// HTTP/1.1 by Hummingbird's own handlers, and WebSockets, on one port.
+///
+/// Only the first request of a connection can be upgraded, as every WebSocket client does it.
+/// - Parameters:
+///   - date: the `Date` of answers to come.
+///   - onListening: called with the address, once a socket.
+///   - shouldUpgrade: asked, on the channel's event loop, about each first request that is a `GET`
+///     with `Upgrade: websocket` and no body. It may take its time (the handshake's timeout bounds
+///     it) and answer on any event loop.
+///   - onUpgrade: called on the channel's event loop once 101 is flushed. It adds the handler that
+///     takes the `WebSocketFrame`s, a `WebSocketSession` as a rule. Bytes wait until it is done;
+///     failing closes the channel.
+package func onePort<Responder: HTTPResponder, Accepted: Sendable>(
+  at place: PortPlace, responder: Responder,
+  configuration: OnePortConfiguration = OnePortConfiguration(), group: any EventLoopGroup,
+  logger: Logger, date: @escaping @Sendable () -> String,
+  onListening: @escaping @Sendable (SocketAddress?) -> Void,
+  shouldUpgrade:
+    @escaping @Sendable (HTTPRequestHead, any Channel)
+    -> EventLoopFuture<UpgradeDecision<Accepted>>,
+  onUpgrade:
+    @escaping @Sendable (any Channel, HTTPRequestHead, Accepted) -> EventLoopFuture<Void>
+) -> some Service
+where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
+  PortServer(
+    place: place,
+    channel: OnePortChannel(
+      plan: UpgradePlan(
+        configuration: configuration, shouldUpgrade: shouldUpgrade, onUpgrade: onUpgrade),
+      http: HTTP1Channel(responder: answering(by: responder, date: date, logger: logger))),
+    group: group, logger: logger, onListening: onListening)
+}
+
+/// Gives each request to `responder` and writes its answer.
+private func answering<Responder: HTTPResponder>(
+  by responder: Responder, date: @escaping @Sendable () -> String, logger: Logger
+) -> HTTPChannelHandler.Responder
+where Responder.Context: InitializableFromSource<ApplicationRequestContextSource> {
+  { request, writer, channel in
+    let context = Responder.Context(
+      source: ApplicationRequestContextSource(channel: channel, logger: logger))
+    var response: Response
+    do {
+      response = try await responder.respond(to: request, context: context)
+    } catch let error as HTTPParserError {
+      throw error
+    } catch {
+      response = Response(status: .internalServerError)
+    }
+    response.headers[.date] = date()
+    do {
+      try await writer.write(response: response.head, body: response.body)
+    } catch is HTTPParserError {
+      // Half of an answer is out: a second one mustn't follow.
+      throw HalfAnswered()
     }
   }
 }
+
+private struct HalfAnswered: Error {}
 
 /// What every connection of a port shares.
 struct UpgradePlan<Accepted: Sendable>: Sendable {

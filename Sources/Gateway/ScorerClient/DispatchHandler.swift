@@ -24,6 +24,8 @@ final class DispatchView: Sendable {
   }
 
   let content = Mutex(Content())
+  /// When the router's thread last looked around.
+  let lookedAt = Atomic<Int64>(MonotonicClock.microseconds())
 }
 
 /// Performs what `DispatchState` decides, on the router's thread.
@@ -80,6 +82,7 @@ struct DispatchHandler: RouterHandler {
   }
 
   mutating func tick(now: Int64, outbox: inout RouterOutbox) {
+    view.lookedAt.store(now, ordering: .relaxed)
     if let deadline = drainDeadline, deadline <= now { state.abandonAll() }
     state.tick(now: now)
     performActions(outbox: &outbox)

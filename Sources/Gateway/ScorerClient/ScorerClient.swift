@@ -155,6 +155,11 @@ package final class ScorerClient: Service, Sendable {
   /// Requests that wait for a scorer with room, a tenth of a second ago.
   package var waitingCount: Int { view.content.withLock { $0.waitingCount } }
 
+  /// For how long the router's thread hasn't looked around.
+  package var idleTime: Duration {
+    .microseconds(MonotonicClock.microseconds() - view.lookedAt.load(ordering: .relaxed))
+  }
+
   /// By which scorers tell this start of the gateway from others.
   package var instance: UInt64 { configuration.instance }
 

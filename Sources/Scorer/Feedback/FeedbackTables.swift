@@ -4,6 +4,16 @@ import Trust
 
 /// The statements behind `PostgresFeedbackStore`, each for a whole batch at once.
 enum FeedbackTables {
+  /// Has everything of this transaction looked up by its keys. A prepared statement's plan is kept: one that was
+  /// made while the tables were small would read them whole, with each row held against the whole batch, long after they have grown.
+  static func planForGrowth(on connection: inout PostgresConnection) throws(PostgresError) {
+    try connection.executeScript(
+      """
+      SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off;
+      SET LOCAL enable_mergejoin = off
+      """)
+  }
+
   // MARK: Reading
 
   /// Locks the trust of the reports' miners, in id order, and reads their evidence. Unknown miners

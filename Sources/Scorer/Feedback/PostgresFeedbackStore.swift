@@ -71,6 +71,7 @@ package struct PostgresFeedbackStore: FeedbackStore {
   private func record(
     _ reports: [FeedbackReport], on connection: inout PostgresConnection
   ) throws -> [Result<RecordedFeedback, FeedbackError>] {
+    try FeedbackTables.planForGrowth(on: &connection)
     let storable = reports.filter(FeedbackBatch.isStorable)
     let miners = try FeedbackTables.lockMiners(of: storable, on: &connection)
     let coordinators = try FeedbackTables.lockCoordinators(of: storable, on: &connection)

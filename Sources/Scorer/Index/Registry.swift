@@ -66,6 +66,21 @@ package struct Registry<Index: MinerIndex>: Sendable {
     }
   }
 
+  /// Brings all that is live to another index, as to one with other weights.
+  ///
+  /// - Parameter makeIndex: makes it, without miners; nobody else may hold it.
+  package mutating func move(to makeIndex: () -> Index, leaseTime: Timestamp) {
+    var former = makeIndex()
+    swap(&former, &index)
+    let everAfter = Timestamp(milliseconds: .max)
+    while true {
+      let miners = former.removeMiners(
+        leaseEndedBefore: everAfter, limit: RegistryLimits.leaversPerTick)
+      if miners.isEmpty { break }
+      for miner in miners { place(miner, at: leaseTime) }
+    }
+  }
+
   /// To be called once a second: refreshes tables and numbers, and lets miners go whose grace is
   /// over.
   package mutating func tick(at now: Timestamp, leaseTime: Timestamp) {

@@ -2,6 +2,7 @@ import Domain
 import Glibc
 import Synchronization
 import Threads
+import Trust
 import Wire
 
 /// What other threads have for the index thread.
@@ -19,6 +20,8 @@ enum IndexEvent: Sendable {
   case gateways([GatewayAnnouncement])
   /// An answer to a feedback, for the gateway that asked.
   case answer(Record, gateway: Int)
+  /// How to rank from now on.
+  case ranking(Weights, NewcomerPolicy)
   /// Say goodbye, finish, end.
   case stop
 }
@@ -36,6 +39,7 @@ final class IndexInbox: Sendable {
   }
 
   let wakeup = Wakeup()
+  let pulse = IndexPulse()
   private let state = Mutex(State())
 
   func post(_ event: IndexEvent) {

@@ -29,7 +29,9 @@ struct IndexLoop<Index: MinerIndex> {
   private let inbox: IndexInbox
   private let feedback: FeedbackDesk
   private let logger: Logger
-  private let newcomers: NewcomerPolicy
+  private let makeIndex: @Sendable (Weights) -> Index
+  private var weights: Weights
+  private var newcomers: NewcomerPolicy
   private let dealers: DealerSet
   private var registry: Registry<Index>
   private var leases: LeaseClock
@@ -52,16 +54,20 @@ struct IndexLoop<Index: MinerIndex> {
   /// Set once goodbye was said: when to end even with work unfinished.
   private var leaveBy: Int64?
 
+  /// - Parameter makeIndex: without miners.
   init(
-    index: Index, options: IndexThread.Options, inbox: IndexInbox, feedback: FeedbackDesk,
-    logger: Logger
+    options: IndexThread.Options, inbox: IndexInbox, feedback: FeedbackDesk, logger: Logger,
+    makeIndex: @escaping @Sendable (Weights) -> Index
   ) throws(ZMQError) {
+    self.makeIndex = makeIndex
+    weights = options.weights
     self.inbox = inbox
     self.feedback = feedback
     self.logger = logger
     newcomers = options.newcomers
     offers = RecentOffers(lifetimeMilliseconds: options.spreadMilliseconds)
-    registry = Registry(index: index, graceMilliseconds: options.graceMilliseconds)
+    registry = Registry(
+      index: makeIndex(options.weights), graceMilliseconds: options.graceMilliseconds)
     leases = LeaseClock(trustMilliseconds: options.registryTrustMilliseconds)
     progress = StreamProgress(startedAt: .now)
     statistics = registry.statistics
@@ -79,6 +85,7 @@ struct IndexLoop<Index: MinerIndex> {
       takeEvents()
       // Changes may have taken their time; what came meanwhile mustn't look older than it is.
       let now = MonotonicClock.microseconds()
+      inbox.pulse.turned(at: now)
       try takeRequests(now: now)
       answerParked(now: now)
       answerBatches(now: now)
@@ -128,6 +135,7 @@ struct IndexLoop<Index: MinerIndex> {
         if record.message == .failure(Failure(.deadlinePassed)) { droppedCount += 1 }
         if record.message == .failure(Failure(.overloaded)) { refusedCount += 1 }
         dealers.queue(record, to: gateway)
+      case .ranking(let weights, let newcomers): rank(by: weights, newcomers)
       case .stop: leave()
       }
     }
@@ -143,6 +151,18 @@ struct IndexLoop<Index: MinerIndex> {
     for case .status(_, let patch) in changes {
       delays.record(milliseconds: now.milliseconds(since: patch.at))
     }
+  }
+
+  private mutating func rank(by weights: Weights, _ newcomers: NewcomerPolicy) {
+    self.newcomers = newcomers
+    guard weights != self.weights else { return }
+    self.weights = weights
+    let started = MonotonicClock.microseconds()
+    let makeIndex = makeIndex
+    registry.move(to: { makeIndex(weights) }, leaseTime: leases.leaseTime(at: .now))
+    if progress.isReady { refresh() }
+    let milliseconds = (MonotonicClock.microseconds() - started) / 1_000
+    logger.notice("the weights are new", metadata: ["took-ms": "\(milliseconds)"])
   }
 
   private mutating func streamReachable(_ isReachable: Bool) {
@@ -173,6 +193,9 @@ struct IndexLoop<Index: MinerIndex> {
       if batches.isEmpty { offers.settle(in: &registry, now: now) }
       logAuditDifference(now: now)
       linkFaults.log(dealers.counters, to: logger, now: now)
+      inbox.pulse.show(
+        isReady: progress.isReady, minerCount: statistics.known,
+        isStreamReachable: progress.isReachable)
     }
     if nextMaintenance <= now {
       nextMaintenance = now + Self.maintenanceMicroseconds

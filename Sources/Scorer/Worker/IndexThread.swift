@@ -43,12 +43,13 @@ final class IndexThread: Service {
     startThread(name: "index") { [self] in
       do throws(ZMQError) {
         if options.auditShare > 0 {
-          try answer(
-            from: AuditedIndex<BlockIndex>(
-              weights: options.weights, share: options.auditShare,
-              seed: .random(in: .min ... .max)))
+          let share = options.auditShare
+          try answer {
+            AuditedIndex<BlockIndex>(
+              weights: $0, share: share, seed: .random(in: .min ... .max))
+          }
         } else {
-          try answer(from: BlockIndex(weights: options.weights))
+          try answer { BlockIndex(weights: $0) }
         }
         ended.finish(nil)
       } catch {
@@ -62,10 +63,12 @@ final class IndexThread: Service {
     }
   }
 
-  /// - Parameter index: made where it stays, since it must not be shared.
-  private func answer<Index: MinerIndex>(from index: @autoclosure () -> Index) throws(ZMQError) {
+  /// - Parameter makeIndex: called where the index stays, since it must not be shared.
+  private func answer<Index: MinerIndex>(
+    from makeIndex: @escaping @Sendable (Weights) -> Index
+  ) throws(ZMQError) {
     var loop = try IndexLoop(
-      index: index(), options: options, inbox: inbox, feedback: feedback, logger: logger)
+      options: options, inbox: inbox, feedback: feedback, logger: logger, makeIndex: makeIndex)
     defer { inbox.close() }
     try loop.run()
   }

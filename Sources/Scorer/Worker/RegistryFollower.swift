@@ -23,7 +23,7 @@ final class RegistryFollower: Service {
   private let reloads: AsyncStream<Int>
 
   init(
-    url: RedisURL, keys: RedisKeys, delayMilliseconds: Int, miners: PostgresMinerStore,
+    redis: RedisAddress, keys: RedisKeys, delayMilliseconds: Int, miners: PostgresMinerStore,
     liveStatus: RedisLiveStatusStore, writer: ChangeWriter, inbox: IndexInbox, logger: Logger
   ) {
     self.miners = miners
@@ -37,7 +37,9 @@ final class RegistryFollower: Service {
     let generations = Mutex(0)
     var options = ChangeStreamReader.Options()
     options.delayMilliseconds = delayMilliseconds
-    reader = ChangeStreamReader(url: url, keys: keys, options: options, logger: logger) { event in
+    reader = ChangeStreamReader(
+      address: redis, keys: keys, options: options, logger: logger
+    ) { event in
       switch event {
       case .reachable: inbox.post(.streamReachable(true))
       case .unreachable: inbox.post(.streamReachable(false))

@@ -1,9 +1,6 @@
 import ArgumentParser
 import Domain
 import Logging
-import Messaging
-import Postgres
-import Redis
 import Settings
 import Telemetry
 
@@ -12,26 +9,29 @@ struct ScorerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "poolhub-scorer",
     abstract: "Answers matches for the pool's gateways from an index of all live miners.",
-    discussion: "Configured by the environment; .env.example lists every key.",
+    discussion: """
+      Configured by the environment, by systemd's credentials and by files of KEY=value lines; \
+      .env.example and poolhub.env(5) list every key. SIGTERM ends it once it has finished what it has; SIGHUP \
+      makes it read weights, stores' addresses and the log's level anew.
+      """,
     version: Version.current)
 
   @Flag(help: "Only check the configuration: say what is wrong in one line, or that it is fine.")
   var checkConfig = false
 
+  @OptionGroup var files: SettingsFiles
+
   func run() async throws {
-    let (settings, curve) = try await loadSettings(named: "poolhub-scorer") { reader in
-      let settings = try ScorerSettings(reader)
-      try settings.common.checkAddresses(
-        database: PostgresDSN.isWellFormed, redis: { _ = try RedisURL($0) })
-      return (settings, try Curve.scorer(settings))
-    }
+    let configuration = try await loadSettings(
+      named: "poolhub-scorer", files: files.paths, ScorerConfiguration.init)
+    let settings = configuration.settings
     if checkConfig { return print("the configuration is fine") }
     bootstrapLogging(
       level: settings.common.logLevel, format: settings.common.logFormat,
       fields: ["scorer": "\(settings.scorerID)"])
     let logger = Logger(label: "poolhub-scorer")
     logger.notice("starting", metadata: ["version": "\(Version.current)"])
-    try await ScorerProcess(settings: settings, curve: curve, logger: logger).run()
+    try await ScorerProcess(configuration, files: files.paths, logger: logger).run()
     logger.notice("stopped")
   }
 }

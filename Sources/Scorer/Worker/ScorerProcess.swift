@@ -1,36 +1,40 @@
 import Changes
 import Domain
 import Feedback
+import FoundationEssentials
 import Logging
 import Messaging
 import Postgres
 import Redis
 import ServiceLifecycle
 import Settings
+import Supervision
 import Trust
 import Wire
 
 /// Wires a scorer together from its settings.
 struct ScorerProcess {
-  private let settings: ScorerSettings
-  private let curve: Curve?
+  private let configuration: ScorerConfiguration
+  private let files: [String]
   private let logger: Logger
+  private var settings: ScorerSettings { configuration.settings }
 
-  init(settings: ScorerSettings, curve: Curve?, logger: Logger) {
-    self.settings = settings
-    self.curve = curve
+  /// - Parameter files: where settings are read anew on a reload.
+  init(_ configuration: ScorerConfiguration, files: [String], logger: Logger) {
+    self.configuration = configuration
+    self.files = files
     self.logger = logger
   }
 
   /// Runs until SIGTERM or SIGINT, then says goodbye, finishes what it has, and returns.
   func run() async throws {
     let common = settings.common
-    let url = try RedisURL(common.redisURL)
+    let address = RedisAddress(try RedisURL(common.redisURL))
     let keys = RedisKeys(prefix: common.redisPrefix)
     var database = PostgresPool.Configuration(dsn: common.databaseDSN)
     database.sessionCount = common.databaseConnectionCount
     let pool = PostgresPool(database)
-    let redis = RedisClient(url: url)
+    let redis = RedisClient(address: address)
     let liveStatus = RedisLiveStatusStore(
       client: redis, keys: keys, timeToLiveSeconds: common.statusTimeToLiveSeconds)
     let outbox = PostgresOutbox(pool: pool)
@@ -46,11 +50,17 @@ struct ScorerProcess {
     let feedback = FeedbackDesk(
       store: feedbackStore, writer: writer, inbox: inbox, logger: logger)
     let follower = RegistryFollower(
-      url: url, keys: keys, delayMilliseconds: settings.streamDelayMilliseconds,
+      redis: address, keys: keys, delayMilliseconds: settings.streamDelayMilliseconds,
       miners: PostgresMinerStore(pool: pool), liveStatus: liveStatus, writer: writer,
       inbox: inbox, logger: logger)
     let index = IndexThread(
       options: indexOptions, inbox: inbox, feedback: feedback, logger: logger)
+    let life = ServiceLife(
+      process: ScorerLife(pulse: inbox.pulse), environment: ProcessInfo.processInfo.environment,
+      logger: logger)
+    let reload = ScorerReload(
+      inbox: inbox, stores: StoreAddresses(pool: pool, redis: address), files: files,
+      reader: configuration.reader)
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: [
@@ -62,15 +72,16 @@ struct ScorerProcess {
             service: GatewayFinder(
               store: RedisGatewayStore(client: redis, keys: keys), inbox: inbox)),
           .init(service: index, successTerminationBehavior: .gracefullyShutdownGroup),
+          .init(service: Reloader(life: life, logger: logger) { try await reload.run() }),
+          .init(service: life),
         ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
   }
 
   private var indexOptions: IndexThread.Options {
     IndexThread.Options(
-      scorerID: settings.scorerID, gateways: settings.gateways, curve: curve,
-      weights: settings.weights,
-      newcomers: NewcomerPolicy(minTrust: settings.minTrust, share: settings.explorationShare),
+      scorerID: settings.scorerID, gateways: settings.gateways, curve: configuration.curve,
+      weights: settings.weights, newcomers: settings.newcomers,
       spreadMilliseconds: settings.spreadMilliseconds,
       graceMilliseconds: Int64(settings.common.heartbeatGraceSeconds) * 1_000,
       registryTrustMilliseconds: Int64(settings.common.registryTrustSeconds) * 1_000,

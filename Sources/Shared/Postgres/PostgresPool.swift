@@ -48,21 +48,34 @@ package final class PostgresPool: Sendable {
     var statistics = Statistics()
   }
 
+  private let address: Address
   private let queueLimit: Int
   private let state: Mutex<State>
   /// For health checks and for coming back, so that neither waits behind work.
   private let probe: PostgresSession
 
   package init(_ configuration: Configuration) {
+    let address = Address(configuration.dsn)
     func session(limit: Duration = .seconds(3_600)) -> PostgresSession {
       PostgresSession(
-        dsn: configuration.dsn, connectTimeout: min(configuration.connectTimeout, limit),
+        dsn: { address.dsn.withLock { $0 } },
+        connectTimeout: min(configuration.connectTimeout, limit),
         statementTimeout: min(configuration.statementTimeout, limit))
     }
+    self.address = address
     queueLimit = configuration.queueLimit
     state = Mutex(State(idle: (0..<max(1, configuration.sessionCount)).map { _ in session() }))
     probe = session(limit: Self.probeTimeout)
   }
+
+  /// What sessions open their connections with.
+  private final class Address: Sendable {
+    let dsn: Mutex<String>
+    init(_ dsn: String) { self.dsn = Mutex(dsn) }
+  }
+
+  /// Each session goes on with this one, once it has ended what it does.
+  package func replace(dsn: String) { address.dsn.withLock { $0 = dsn } }
 
   package convenience init(dsn: String) { self.init(Configuration(dsn: dsn)) }
 

@@ -5,14 +5,18 @@ actor PostgresSession {
   private let executor = ThreadExecutor(name: "postgres")
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  private let dsn: String
+  private let dsn: @Sendable () -> String
   private let connectTimeout: Duration
   private let statementTimeout: Duration
   private var connection: PostgresConnection?
+  /// What it was opened with.
+  private var openedWith: String?
   /// Connections opened so far.
   private(set) var openedCount = 0
 
-  init(dsn: String, connectTimeout: Duration, statementTimeout: Duration) {
+  /// - Parameter dsn: asked before each use; a connection opened with another one is given up.
+  init(dsn: @escaping @Sendable () -> String, connectTimeout: Duration, statementTimeout: Duration)
+  {
     self.dsn = dsn
     self.connectTimeout = connectTimeout
     self.statementTimeout = statementTimeout
@@ -43,11 +47,13 @@ actor PostgresSession {
   func close() { connection = nil }
 
   private func takeConnection() throws(PostgresError) -> PostgresConnection {
-    if var current = connection.take() {
+    let dsn = dsn()
+    if var current = connection.take(), openedWith == dsn {
       current.beginJob()
       if !current.isLost { return current }
     }
     openedCount += 1
+    openedWith = dsn
     return try PostgresConnection.open(
       dsn: dsn, connectTimeout: connectTimeout, statementTimeout: statementTimeout)
   }

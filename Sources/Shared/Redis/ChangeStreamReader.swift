@@ -40,7 +40,7 @@ package final class ChangeStreamReader: Sendable {
     package init() {}
   }
 
-  private let url: RedisURL
+  private let address: RedisAddress
   private let keys: RedisKeys
   private let options: Options
   private let logger: Logger
@@ -49,12 +49,23 @@ package final class ChangeStreamReader: Sendable {
   let undecodable = Atomic<Int>(0)
   let wakeup = Wakeup()
 
-  /// - Parameter handler: must be quick: while it runs, nothing is read and no outage is seen.
-  package init(
+  package convenience init(
     url: RedisURL, keys: RedisKeys, options: Options = Options(), logger: Logger,
     handler: @escaping @Sendable (Event) -> Void
   ) {
-    self.url = url
+    self.init(
+      address: RedisAddress(url), keys: keys, options: options, logger: logger, handler: handler)
+  }
+
+  /// - Parameters:
+  ///   - address: looked at before each use; a connection opened with another one is given up.
+  ///   - handler: must be quick: while it runs, nothing is read and no outage is seen.
+  package init(
+    address: RedisAddress, keys: RedisKeys,
+    options: Options = Options(), logger: Logger,
+    handler: @escaping @Sendable (Event) -> Void
+  ) {
+    self.address = address
     self.keys = keys
     self.options = options
     self.logger = logger
@@ -65,7 +76,7 @@ package final class ChangeStreamReader: Sendable {
   package func start() {
     startThread(name: "change-stream") { [self] in
       var tail = ChangeStreamTail(
-        url: url, keys: keys, options: options, logger: logger, reader: self, emit: handler)
+        address: address, keys: keys, options: options, logger: logger, reader: self, emit: handler)
       tail.run()
     }
   }

@@ -7,7 +7,7 @@ import Wire
 
 /// The reader's thread: connects, notes the stream's end, tails, and begins again after any failure.
 struct ChangeStreamTail: ~Copyable {
-  private let url: RedisURL
+  private let address: RedisAddress
   private let keys: RedisKeys
   private let options: ChangeStreamReader.Options
   private let logger: Logger
@@ -15,6 +15,7 @@ struct ChangeStreamTail: ~Copyable {
   private let emit: (ChangeStreamReader.Event) -> Void
 
   private var connection: RedisConnection?
+  private var openedWith: RedisURL?
   private var runID: String?
   private var place: StreamPlace?
   private var isReachable: Bool?
@@ -25,10 +26,11 @@ struct ChangeStreamTail: ~Copyable {
   private var held: [(due: ContinuousClock.Instant, entries: [ChangeStreamReader.Entry])] = []
 
   init(
-    url: RedisURL, keys: RedisKeys, options: ChangeStreamReader.Options, logger: Logger,
+    address: RedisAddress, keys: RedisKeys, options: ChangeStreamReader.Options,
+    logger: Logger,
     reader: ChangeStreamReader, emit: @escaping (ChangeStreamReader.Event) -> Void
   ) {
-    self.url = url
+    self.address = address
     self.keys = keys
     self.options = options
     self.logger = logger
@@ -55,7 +57,10 @@ struct ChangeStreamTail: ~Copyable {
   }
 
   private mutating func connectIfNeeded() throws(RedisError) {
-    if connection != nil { return }
+    let url = address.url
+    if connection != nil && openedWith == url { return }
+    connection = nil
+    openedWith = url
     let reply = options.blockMilliseconds + options.replySlackMilliseconds
     let made = try RedisConnection.open(
       url,

@@ -16,8 +16,17 @@ package final class RedisClient: Sendable {
   private let batcher: Batcher<[RedisCommand], [RedisReply]>
   private let refused = Atomic<Int>(0)
 
-  package init(url: RedisURL, timeouts: RedisConnection.Timeouts = RedisConnection.Timeouts()) {
-    let session = RedisSession(url: url, timeouts: timeouts)
+  package convenience init(
+    url: RedisURL, timeouts: RedisConnection.Timeouts = RedisConnection.Timeouts()
+  ) {
+    self.init(address: RedisAddress(url), timeouts: timeouts)
+  }
+
+  /// - Parameter address: looked at before each use; a connection opened with another one is given up.
+  package init(
+    address: RedisAddress, timeouts: RedisConnection.Timeouts = RedisConnection.Timeouts()
+  ) {
+    let session = RedisSession(address: address, timeouts: timeouts)
     self.session = session
     batcher = Batcher(batchLimit: Self.batchLimit, queueLimit: Self.queueLimit) { groups in
       try await session.exchange(groups).map { .success($0) }
@@ -64,10 +73,12 @@ package final class RedisClient: Sendable {
 
 /// The connection's owner, on the connection's thread.
 private actor RedisSession {
-  private let url: RedisURL
+  private let address: RedisAddress
   private let timeouts: RedisConnection.Timeouts
   private let executor = ThreadExecutor(name: "redis")
   private var connection: RedisConnection?
+  /// What it was opened with.
+  private var openedWith: RedisURL?
   private(set) var runID: String?
   private var backoff = Backoff(floorMilliseconds: 50, ceilingMilliseconds: 500)
   private var failure = RedisError.connectionLost("not connected yet")
@@ -75,8 +86,8 @@ private actor RedisSession {
 
   nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-  init(url: RedisURL, timeouts: RedisConnection.Timeouts) {
-    self.url = url
+  init(address: RedisAddress, timeouts: RedisConnection.Timeouts) {
+    self.address = address
     self.timeouts = timeouts
   }
 
@@ -116,7 +127,11 @@ private actor RedisSession {
 
   /// - Returns: whether the connection is a new one.
   private func connectIfNeeded() throws(RedisError) -> Bool {
-    if connection != nil { return false }
+    let url = address.url
+    if connection != nil && openedWith == url { return false }
+    if openedWith != url { nextAttempt = nil }
+    connection = nil
+    openedWith = url
     if let nextAttempt, ContinuousClock.now < nextAttempt { throw failure }
     do throws(RedisError) {
       let made = try RedisConnection.open(url, timeouts: timeouts)

@@ -4,12 +4,14 @@ import Glibc
 
 /// Reads a process's settings from where they live, or ends the process with one line that says what is
 /// wrong and exit status 78, which systemd shows as a configuration fault.
+///
+/// - Parameter files: where settings stand, in place of `.env`.
 package func loadSettings<Settings>(
-  named process: String, _ read: (SettingsReader) throws -> Settings
+  named process: String, files: [String] = [], _ read: (SettingsReader) throws -> Settings
 ) async throws -> Settings {
   keepMemoryPrivate()
   do {
-    return try read(await SettingsReader.live())
+    return try read(await SettingsReader.live(files: files))
   } catch let error as SettingsError {
     FileHandle.standardError.write(Data("\(process): \(error)\n".utf8))
     exit(EX_CONFIG)

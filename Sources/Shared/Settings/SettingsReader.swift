@@ -1,6 +1,7 @@
 import Configuration
 import Domain
 import Foundation
+import Synchronization
 import SystemPackage
 
 /// Why a process won't start: the key, what is wrong with its value, and how to mend it.
@@ -19,34 +20,58 @@ package struct SettingsError: Error, Equatable, CustomStringConvertible {
   package var description: String { "\(key) \(fault); \(mend)" }
 }
 
-/// Reads settings from the environment first, then systemd's credentials, then `.env`.
+/// Reads settings from the environment first, then systemd's credentials, then files of `KEY=value` lines.
 ///
-/// A credential is a file in `$CREDENTIALS_DIRECTORY` named like its key in lower case with dashes:
-/// `poolhub-admin-secret`.
+/// A credential is a file named like its key in lower case with dashes, `poolhub-admin-secret`, in
+/// `$CREDENTIALS_DIRECTORY`. That stays as it was at the start, so what a reload brings lies in
+/// `$RUNTIME_DIRECTORY/credentials` and counts before it.
 package struct SettingsReader: Sendable {
-  private let config: ConfigReader
+  /// What was read, so that two readings can be compared.
+  private final class Record: Sendable {
+    let values = Mutex<[String: String]>([:])
+  }
 
-  /// - Throws: `SettingsError` when a credential directory or `.env` cannot be read.
-  package static func live() async throws -> SettingsReader {
+  private let config: ConfigReader
+  private let record = Record()
+
+  /// - Parameter files: in place of `.env`; of two that name one key the first counts.
+  /// - Throws: `SettingsError` when a file, or a credential directory, cannot be read.
+  package static func live(files: [String] = []) async throws -> SettingsReader {
+    let environment = ProcessInfo.processInfo.environment
     var providers: [any ConfigProvider] = [EnvironmentVariablesProvider()]
-    if let directory = ProcessInfo.processInfo.environment["CREDENTIALS_DIRECTORY"] {
+    if let directory = environment["RUNTIME_DIRECTORY"] {
+      providers.append(
+        try await credentials(in: "\(directory)/credentials", key: "RUNTIME_DIRECTORY"))
+    }
+    if let directory = environment["CREDENTIALS_DIRECTORY"] {
+      providers.append(try await credentials(in: directory, key: "CREDENTIALS_DIRECTORY"))
+    }
+    for path in files.isEmpty ? [".env"] : files {
       do {
         providers.append(
-          try await DirectoryFilesProvider(directoryPath: FilePath(directory), allowMissing: true))
+          try await EnvironmentVariablesProvider(
+            environmentFilePath: FilePath(path), allowMissing: files.isEmpty))
       } catch {
         throw SettingsError(
-          key: "CREDENTIALS_DIRECTORY", fault: "cannot be read",
-          mend: "let this user read the files in \(directory)")
+          key: path, fault: "cannot be read",
+          mend: files.isEmpty
+            ? "write lines of KEY=value, or remove the file"
+            : "name a file of KEY=value lines that this user can read")
       }
     }
+    return SettingsReader(config: ConfigReader(providers: providers))
+  }
+
+  private static func credentials(
+    in directory: String, key: String
+  ) async throws(SettingsError) -> any ConfigProvider {
     do {
-      providers.append(
-        try await EnvironmentVariablesProvider(environmentFilePath: ".env", allowMissing: true))
+      return try await DirectoryFilesProvider(
+        directoryPath: FilePath(directory), allowMissing: true)
     } catch {
       throw SettingsError(
-        key: ".env", fault: "cannot be read", mend: "write lines of KEY=value, or remove the file")
+        key: key, fault: "cannot be read", mend: "let this user read the files in \(directory)")
     }
-    return SettingsReader(config: ConfigReader(providers: providers))
   }
 
   /// For tests: just these values.
@@ -57,6 +82,13 @@ package struct SettingsReader: Sendable {
 
   private init(config: ConfigReader) { self.config = config }
 
+  /// The keys that were read so far here or there, with values that differ.
+  package func changes(since former: SettingsReader) -> [String] {
+    let before = former.record.values.withLock { $0 }
+    let now = record.values.withLock { $0 }
+    return Set(before.keys).union(now.keys).filter { before[$0] != now[$0] }.sorted()
+  }
+
   /// The value with surrounding space, and a pair of double quotes as `.env` files have, removed; nil when
   /// absent or blank.
   package func text(_ key: String, isSecret: Bool = false) -> String? {
@@ -66,7 +98,9 @@ package struct SettingsReader: Sendable {
     if let quoted = value, quoted.count >= 2, quoted.first == "\"", quoted.last == "\"" {
       value = String(quoted.dropFirst().dropLast())
     }
-    return value?.isEmpty == false ? value : nil
+    guard let value, !value.isEmpty else { return nil }
+    record.values.withLock { $0[key] = value }
+    return value
   }
 
   package func required(

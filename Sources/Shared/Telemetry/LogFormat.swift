@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import Synchronization
 
 /// How a log line looks.
 package enum LogFormat: String, CaseIterable, Sendable {
@@ -14,30 +15,47 @@ package enum LogFormat: String, CaseIterable, Sendable {
 package func bootstrapLogging(
   level: Logger.Level, format: LogFormat, fields: Logger.Metadata = [:]
 ) {
+  LogThreshold.level = level
   LoggingSystem.bootstrap(
     { label, provider in
       LineLogHandler(
-        label: label, logLevel: level, format: format, metadata: fields,
+        label: label, logLevel: nil, format: format, metadata: fields,
         metadataProvider: provider, write: LineLogHandler.writeToStandardError)
     }, metadataProvider: nil)
+}
+
+/// The level from which the process's lines are written. It may change while it runs.
+package enum LogThreshold {
+  private static let place = Atomic<Int>(0)
+
+  package static var level: Logger.Level {
+    get { Logger.Level.allCases[place.load(ordering: .relaxed)] }
+    set { place.store(Logger.Level.allCases.firstIndex(of: newValue)!, ordering: .relaxed) }
+  }
 }
 
 /// Writes each event as one line, in one piece, so that threads' lines don't mix.
 package struct LineLogHandler: LogHandler {
   package let label: String
-  package var logLevel: Logger.Level
+  package var logLevel: Logger.Level {
+    get { ownLevel ?? LogThreshold.level }
+    set { ownLevel = newValue }
+  }
   package var metadata: Logger.Metadata
   package var metadataProvider: Logger.MetadataProvider?
+  private var ownLevel: Logger.Level?
   private let format: LogFormat
   private let write: @Sendable (String) -> Void
 
-  /// - Parameter write: takes a line with its line feed.
+  /// - Parameters:
+  ///   - logLevel: nil: the process's, as it changes.
+  ///   - write: takes a line with its line feed.
   package init(
-    label: String, logLevel: Logger.Level, format: LogFormat, metadata: Logger.Metadata = [:],
+    label: String, logLevel: Logger.Level?, format: LogFormat, metadata: Logger.Metadata = [:],
     metadataProvider: Logger.MetadataProvider? = nil, write: @escaping @Sendable (String) -> Void
   ) {
     self.label = label
-    self.logLevel = logLevel
+    ownLevel = logLevel
     self.format = format
     self.metadata = metadata
     self.metadataProvider = metadataProvider

@@ -120,6 +120,8 @@ extension Metric {
   package static let changeFailures = counter(
     "poolhub_change_failures_total", "Batches that the change stream didn't take.")
 
+  package static let storeUp = gauge(
+    "poolhub_store_up", "1 while the store takes reads and writes, by store: redis or postgresql.")
   package static let postgresWaiting = gauge(
     "poolhub_postgres_waiting", "Callers waiting for a session of PostgreSQL.")
 
@@ -160,6 +162,8 @@ extension Metric {
     "When the certificate in use ends, in seconds since 1970.")
   package static let tlsReloads = counter(
     "poolhub_tls_reloads_total", "Certificates read anew, by outcome: ok or failed.")
+  package static let reloads = counter(
+    "poolhub_reloads_total", "Settings read anew on SIGHUP, by outcome: ok or failed.")
 
   // The processes themselves.
   package static let limitHits = counter(
@@ -191,10 +195,10 @@ extension Metric {
     scorerSpreadOffers, scorerSpreadForgotten, scorerAuditedAnswers,
     scorerAuditDifferences, scorerLag, scorerHeartbeatDelay, scorerMinersOnline, registryLag,
     scorerLinksRefused,
-    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, postgresWaiting,
-    httpRequests, httpLatency, keysIssued, keysRevoked, keyRefusals,
+    changeFlushes, changeEntries, changesWritten, changesPending, changeFailures, storeUp,
+    postgresWaiting, httpRequests, httpLatency, keysIssued, keysRevoked, keyRefusals,
     rateLimitRequests, rateLimitKeys, rateLimitAlone, addressRefusals,
-    openingFaults, tlsCertificateExpiry, tlsReloads,
+    openingFaults, tlsCertificateExpiry, tlsReloads, reloads,
     limitHits, droppedSeries, buildInfo,
     processResidentMemory, processOpenFiles, processFileLimit, processCPU, processStart,
   ]

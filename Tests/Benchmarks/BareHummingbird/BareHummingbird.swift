@@ -6,18 +6,25 @@ import Hummingbird
 @main
 struct BareHummingbird: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "bare-hummingbird")
-  /// As long as a match's answer with one candidate.
-  static let answerByteCount = 564
   /// A match's body limit.
   static let bodyByteLimit = 64 * 1024
 
   @Option(help: "The port on 127.0.0.1; 0 takes a free one, which the log tells.")
   var port = 8205
 
+  @Option(help: "How long the answer's body is.")
+  var answerBytes = 564
+
+  func validate() throws {
+    guard (32...1_048_576).contains(answerBytes) else {
+      throw ValidationError("--answer-bytes must be 32 to 1048576")
+    }
+  }
+
   func run() async throws {
     let start = #"{"padding":""#
     let end = #""}"#
-    let padding = String(repeating: "x", count: Self.answerByteCount - start.count - end.count)
+    let padding = String(repeating: "x", count: answerBytes - start.count - end.count)
     let answer = ByteBuffer(string: start + padding + end)
 
     let router = Router()

@@ -3,13 +3,15 @@ import FoundationEssentials
 import JSON
 
 /// What wrk is told to send: a script and the bodies that it goes through in turn.
-struct WrkScript {
+package struct WrkScript: Sendable {
   let path: String
 
-  /// Writes both into `folder`.
-  init(folder: String, bodies: [[UInt8]], bearer: String) throws {
-    path = folder + "/match.lua"
-    let bodiesPath = folder + "/bodies.jsonl"
+  /// Writes both into `folder`, under a name of their own.
+  package init(
+    folder: String, name: String, path requestPath: String, bodies: [[UInt8]], bearer: String
+  ) throws {
+    path = "\(folder)/\(name).lua"
+    let bodiesPath = "\(folder)/\(name).jsonl"
     let lines = bodies.flatMap { $0 + [UInt8(ascii: "\n")] }
     try PrivateFile.replace(bodiesPath, with: lines)
     let script = """
@@ -21,7 +23,7 @@ struct WrkScript {
         wrk.headers["Content-Type"] = "application/json"
         wrk.headers["Authorization"] = "Bearer \(bearer)"
         for line in io.lines("\(bodiesPath)") do
-          requests[#requests + 1] = wrk.format("POST", "/v1/match", nil, line)
+          requests[#requests + 1] = wrk.format("POST", "\(requestPath)", nil, line)
         end
       end
 
@@ -32,9 +34,8 @@ struct WrkScript {
 
       function done(summary, latency, requests)
         io.write(string.format(
-          '\\n@{"requests":%d,"duration_us":%d,"p50_us":%d,"p99_us":%d,"refused":%d,"errors":%d}\\n',
-          summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-          summary.errors.status,
+          '\\n@{"requests":%d,"duration_us":%d,"refused":%d,"errors":%d}\\n',
+          summary.requests, summary.duration, summary.errors.status,
           summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
       end
       """
@@ -42,30 +43,35 @@ struct WrkScript {
   }
 }
 
-/// One round of wrk against one server.
-struct WrkRun {
-  struct Measurement {
-    var requestsPerSecond: Double
-    var p50: Duration
-    var p99: Duration
-  }
-
+/// One round of wrk against one server: as fast as it answers.
+package struct WrkRun: Sendable {
   let program: String
   let script: WrkScript
   let url: String
   let connections: Int
   let seconds: Int
 
-  static func findProgram() throws -> String {
+  package init(
+    program: String, script: WrkScript, url: String, connections: Int, seconds: Int
+  ) {
+    self.program = program
+    self.script = script
+    self.url = url
+    self.connections = connections
+    self.seconds = seconds
+  }
+
+  package static func findProgram() throws -> String {
     for folder in ["/usr/bin", "/usr/local/bin"] {
       let path = folder + "/wrk"
       if FileManager.default.isExecutableFile(atPath: path) { return path }
     }
-    throw CommandError("wrk is missing: make bench installs it, or apt-get install wrk")
+    throw BenchmarkError("wrk is missing: make bench installs it, or apt-get install wrk")
   }
 
-  /// - Throws: `CommandError` when wrk failed, or the server refused anything.
-  func run() async throws -> Measurement {
+  /// - Returns: requests a second.
+  /// - Throws: `BenchmarkError` when wrk failed, or the server refused anything.
+  package func perSecond() async throws -> Double {
     let log = script.path + ".out"
     try? FileManager.default.removeItem(atPath: log)
     let child = try await ChildProcess.start(
@@ -76,19 +82,17 @@ struct WrkRun {
     let output = FileManager.default.contents(atPath: log).map { Array($0) } ?? []
     let line = output.split(separator: UInt8(ascii: "\n")).last { $0.first == UInt8(ascii: "@") }
     guard status == 0, let line, let json = try? JSONValue.parse(line.dropFirst()),
-      let count = json["requests"]?.double, let microseconds = json["duration_us"]?.double,
-      let p50 = json["p50_us"]?.int, let p99 = json["p99_us"]?.int
+      let count = json["requests"]?.double, let microseconds = json["duration_us"]?.double
     else {
-      throw CommandError(
+      throw BenchmarkError(
         "wrk failed with status \(status): \(String(decoding: output.suffix(300), as: UTF8.self))")
     }
     let refused = json["refused"]?.int ?? 0
     let errors = json["errors"]?.int ?? 0
     if refused > 0 || errors > 0 || count == 0 {
-      throw CommandError("\(url) refused \(refused) of \(Int(count)) requests and broke \(errors)")
+      throw BenchmarkError(
+        "\(url) refused \(refused) of \(Int(count)) requests and broke \(errors)")
     }
-    return Measurement(
-      requestsPerSecond: count / microseconds * 1e6, p50: .microseconds(p50),
-      p99: .microseconds(p99))
+    return count / microseconds * 1e6
   }
 }

@@ -1,0 +1,198 @@
+import CBenchmark
+import Glibc
+import HeartbeatBenchmark
+import Threads
+
+/// HTTP requests at a fixed rate, whatever the server does, over connections that are kept, from one thread.
+///
+/// Each has its moment. One that is due while no connection is free waits its turn, and its latency counts from
+/// when it was due: a server that stands still for a moment can't hide it.
+package struct OpenLoop: ~Copyable {
+  package struct Result: Sendable {
+    package var answered = 0
+    /// Answered with anything but 200.
+    package var refused = 0
+    /// Due and never answered.
+    package var lost = 0
+    /// From the first request's moment to the last answer.
+    package var seconds = 0.0
+    package var perSecond: Double { seconds > 0 ? Double(answered) / seconds : 0 }
+    package var p50Milliseconds = 0.0
+    package var p99Milliseconds = 0.0
+  }
+
+  private struct Connection {
+    var socket: LoadSocket
+    /// The request that waits for its answer; nil: free.
+    var request: Int?
+    var received: [UInt8] = []
+  }
+
+  private static let connectLimit: Int64 = 5_000_000_000
+  /// How long after the last request answers are waited for.
+  private static let drainLimit: Int64 = 2_000_000_000
+  private static let longestWait: Int64 = 50_000_000
+
+  private let requests: [[UInt8]]
+  private let interval: Double
+  private let count: Int
+  private let epoll: Int32
+  private var connections: [Connection] = []
+  private var free: [Int] = []
+  private var nextRequest = 0
+  private var startedAt: Int64 = 0
+  private var latencies: [Int64] = []
+  private var result = Result()
+  private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
+
+  /// - Parameter requests: whole HTTP requests, sent in turn and over again.
+  package init(
+    port: Int, connections: Int, requests: [[UInt8]], perSecond: Double, seconds: Double
+  ) throws {
+    self.requests = requests
+    interval = 1e9 / perSecond
+    count = max(1, Int(perSecond * seconds))
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    latencies.reserveCapacity(count)
+    for number in 0..<connections {
+      let socket = try LoadSocket.connect(toPort: UInt16(port), number: number)
+      self.connections.append(Connection(socket: socket))
+      watch(number, EPOLLOUT, with: EPOLL_CTL_ADD)
+    }
+  }
+
+  deinit {
+    for connection in connections { connection.socket.close() }
+    close(epoll)
+    buffer.deallocate()
+  }
+
+  /// Blocks its thread until all are answered, or nobody answers any more.
+  package mutating func run() throws -> Result {
+    _ = set_exact_timers()
+    var events = [epoll_event](repeating: epoll_event(), count: 256)
+    try waitUntilConnected(&events)
+    startedAt = Self.now()
+    var last = startedAt
+    let end = due(count) + Self.drainLimit
+    while result.answered + result.refused < count {
+      let now = Self.now()
+      if now > end { break }
+      send(until: now)
+      let ready = epoll_wait_nanoseconds(epoll, &events, Int32(events.count), wait(from: now))
+      for event in events.prefix(max(0, Int(ready))) { try receive(Int(event.data.u64)) }
+      if ready > 0 { last = Self.now() }
+    }
+    result.lost = count - result.answered - result.refused
+    result.seconds = Double(last - startedAt) / 1e9
+    latencies.sort()
+    result.p50Milliseconds = quantile(0.5)
+    result.p99Milliseconds = quantile(0.99)
+    return result
+  }
+
+  private func due(_ request: Int) -> Int64 { startedAt + Int64(Double(request) * interval) }
+
+  /// Until the next request is due and can be sent.
+  private func wait(from now: Int64) -> Int64 {
+    guard nextRequest < count, !free.isEmpty else { return Self.longestWait }
+    return min(Self.longestWait, max(0, due(nextRequest) - now))
+  }
+
+  private mutating func waitUntilConnected(_ events: inout [epoll_event]) throws {
+    let limit = Self.now() + Self.connectLimit
+    while free.count < connections.count {
+      let ready = epoll_wait(epoll, &events, Int32(events.count), 100)
+      for event in events.prefix(max(0, Int(ready))) {
+        let number = Int(event.data.u64)
+        guard connections[number].socket.isConnected else {
+          throw BenchmarkError("the server refused a connection")
+        }
+        watch(number, EPOLLIN, with: EPOLL_CTL_MOD)
+        free.append(number)
+      }
+      if Self.now() > limit { throw BenchmarkError("the server took no connections") }
+    }
+  }
+
+  private mutating func send(until now: Int64) {
+    while nextRequest < count, due(nextRequest) <= now, let number = free.popLast() {
+      let bytes = requests[nextRequest % requests.count]
+      connections[number].request = nextRequest
+      nextRequest += 1
+      // A request fits into an empty socket's room; what doesn't is lost, and counted so.
+      _ = bytes.withUnsafeBytes { connections[number].socket.send($0) }
+    }
+  }
+
+  private mutating func receive(_ number: Int) throws {
+    switch connections[number].socket.receive(into: buffer) {
+    case .later: return
+    case .gone: throw BenchmarkError("the server ended a connection")
+    case .bytes(let count):
+      let fresh = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+      if connections[number].received.isEmpty, let status = HTTPAnswer.status(ofWhole: fresh) {
+        answered(number, status)
+      } else {
+        connections[number].received += fresh
+        let status = connections[number].received.withUnsafeBytes {
+          HTTPAnswer.status(ofWhole: $0)
+        }
+        guard let status else { return }
+        connections[number].received.removeAll(keepingCapacity: true)
+        answered(number, status)
+      }
+    }
+  }
+
+  private mutating func answered(_ number: Int, _ status: Int) {
+    guard let request = connections[number].request else { return }
+    connections[number].request = nil
+    free.append(number)
+    if status == 200 {
+      result.answered += 1
+      latencies.append(Self.now() - due(request))
+    } else {
+      result.refused += 1
+    }
+  }
+
+  private func quantile(_ share: Double) -> Double {
+    if latencies.isEmpty { return 0 }
+    let place = min(latencies.count - 1, Int(Double(latencies.count) * share))
+    return Double(latencies[place]) / 1e6
+  }
+
+  private func watch(_ number: Int, _ events: EPOLL_EVENTS, with operation: Int32) {
+    var event = epoll_event()
+    event.events = events.rawValue
+    event.data.u64 = UInt64(number)
+    epoll_ctl(epoll, operation, connections[number].socket.descriptor, &event)
+  }
+
+  private static func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}
+
+extension OpenLoop {
+  /// The whole of it, on a thread of its own.
+  package static func run(
+    port: Int, connections: Int, requests: [[UInt8]], perSecond: Double, seconds: Double
+  ) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      startThread(name: "open-loop") {
+        do {
+          var loop = try OpenLoop(
+            port: port, connections: connections, requests: requests, perSecond: perSecond,
+            seconds: seconds)
+          continuation.resume(returning: try loop.run())
+        } catch {
+          continuation.resume(throwing: error)
+        }
+      }
+    }
+  }
+}
