@@ -225,7 +225,7 @@ let package = Package(
       "GatewayTests",
       [
         "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "Postgres",
-        "ScorerClient", "Threads", "Wire", lifecycle, log,
+        "ScorerClient", "Threads", "Wire", crypto, lifecycle, log,
       ]),
     tests(
       "OnePortTests",

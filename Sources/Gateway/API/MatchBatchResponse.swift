@@ -2,7 +2,7 @@ import JSON
 
 /// The answer to a batch: of each entry, in their order, what `POST /v1/match` would have answered to it, with
 /// the status.
-package struct MatchBatchResponse {
+package struct MatchBatchResponse: ~Copyable {
   private var json: JSONWriter
   private var isEmpty = true
 
@@ -21,7 +21,7 @@ package struct MatchBatchResponse {
 
   package mutating func add(_ problem: Problem) {
     next()
-    json.piece(bytes: problem.body(requestID: nil))
+    json.piece(bytes: problem.body(requestID: nil)[...])
   }
 
   package consuming func body() -> [UInt8] {

@@ -22,8 +22,10 @@ package struct MatchResponse: Sendable {
       json.field("job_id", jobID)
       json.field("match_id", matchID)
       json.arrayField("candidates") { json in
-        for (place, candidate) in answer.candidates.enumerated() {
-          Self.write(candidate, offer: place < offers.count ? offers[place] : nil, to: &json)
+        for place in answer.candidates.indices {
+          json.beginPieces()
+          Self.write(
+            answer.candidates[place], offer: place < offers.count ? offers[place] : nil, to: &json)
         }
       }
       if let best = answer.candidates.first {
@@ -40,43 +42,41 @@ package struct MatchResponse: Sendable {
   private static func write(
     _ candidate: Candidate, offer: String?, to json: inout JSONWriter
   ) {
-    json.value(inPieces: { json in
-      json.piece(#"{"miner_id":"#)
-      json.piece(string: candidate.minerID.text)
-      json.piece(#","addr":"#)
-      json.piece(string: candidate.addr)
-      json.piece(#","proto":""#)
-      json.piece(unescaped: candidate.proto.rawValue)
-      json.piece(#"","region":"#)
-      json.piece(string: candidate.region)
-      json.piece(#","score":"#)
-      json.piece(candidate.score)
-      json.piece(#","eta_ms":"#)
-      json.piece(candidate.etaMilliseconds ?? .nan)
-      json.piece(#","price":"#)
-      json.piece(unescaped: candidate.price.description)
-      json.piece(#","trust":"#)
-      json.piece(candidate.trust)
-      json.piece(#","explain":""#)
-      explain(candidate.parts, to: &json)
-      json.piece(#"","breakdown":{"cap":"#)
-      json.piece(candidate.parts.cap)
-      json.piece(#","price":"#)
-      json.piece(candidate.parts.price)
-      json.piece(#","latency":"#)
-      json.piece(candidate.parts.latency)
-      json.piece(#","trust":"#)
-      json.piece(candidate.parts.trust)
-      json.piece(#","load":"#)
-      json.piece(candidate.parts.load)
-      json.piece("}")
-      if let offer {
-        json.piece(#","offer":""#)
-        json.piece(unescaped: offer)
-        json.piece(#"""#)
-      }
-      json.piece("}")
-    })
+    json.piece(#"{"miner_id":"#)
+    json.piece(string: candidate.minerID.text)
+    json.piece(#","addr":"#)
+    json.piece(string: candidate.addr)
+    json.piece(#","proto":""#)
+    json.piece(unescaped: candidate.proto.rawValue)
+    json.piece(#"","region":"#)
+    json.piece(string: candidate.region)
+    json.piece(#","score":"#)
+    json.piece(candidate.score)
+    json.piece(#","eta_ms":"#)
+    json.piece(candidate.etaMilliseconds ?? .nan)
+    json.piece(#","price":"#)
+    json.piece(unescaped: candidate.price.description)
+    json.piece(#","trust":"#)
+    json.piece(candidate.trust)
+    json.piece(#","explain":""#)
+    explain(candidate.parts, to: &json)
+    json.piece(#"","breakdown":{"cap":"#)
+    json.piece(candidate.parts.cap)
+    json.piece(#","price":"#)
+    json.piece(candidate.parts.price)
+    json.piece(#","latency":"#)
+    json.piece(candidate.parts.latency)
+    json.piece(#","trust":"#)
+    json.piece(candidate.parts.trust)
+    json.piece(#","load":"#)
+    json.piece(candidate.parts.load)
+    json.piece("}")
+    if let offer {
+      json.piece(#","offer":""#)
+      json.piece(unescaped: offer)
+      json.piece(#"""#)
+    }
+    json.piece("}")
   }
 
   private static func write(_ counts: MatchCounts, to json: inout JSONWriter) {

@@ -8,20 +8,28 @@ enum Base64URL {
     return values
   }()
 
-  static func encode(_ bytes: [UInt8], after start: String) -> String {
-    var letters = Array(start.utf8)
-    letters.reserveCapacity(letters.count + (bytes.count * 4 + 2) / 3)
-    var (bits, bitCount): (UInt32, Int) = (0, 0)
-    for byte in bytes {
-      bits = bits << 8 | UInt32(byte)
-      bitCount += 8
-      while bitCount >= 6 {
-        bitCount -= 6
-        letters.append(alphabet[Int(bits >> UInt32(bitCount) & 63)])
+  static func encode(_ bytes: UnsafeRawBufferPointer, after start: String) -> String {
+    let count = start.utf8.count + (bytes.count * 4 + 2) / 3
+    return String(unsafeUninitializedCapacity: count) { letters in
+      var place = letters.initialize(fromContentsOf: start.utf8)
+      alphabet.withUnsafeBufferPointer { alphabet in
+        var (bits, bitCount): (UInt32, Int) = (0, 0)
+        for byte in bytes {
+          bits = bits << 8 | UInt32(byte)
+          bitCount += 8
+          while bitCount >= 6 {
+            bitCount -= 6
+            letters[place] = alphabet[Int(bits >> UInt32(bitCount) & 63)]
+            place += 1
+          }
+        }
+        if bitCount > 0 {
+          letters[place] = alphabet[Int(bits << UInt32(6 - bitCount) & 63)]
+          place += 1
+        }
       }
+      return place
     }
-    if bitCount > 0 { letters.append(alphabet[Int(bits << UInt32(6 - bitCount) & 63)]) }
-    return String(decoding: letters, as: UTF8.self)
   }
 
   /// - Returns: nil when a letter is none, or bits are left that no byte needs.

@@ -126,8 +126,9 @@ final class MatchDesk: DispatchInbox {
   }
 
   private func finish(_ delivery: MatchDelivery) {
-    guard let open = state.value.open[delivery.call], let query = open.query else { return }
-    state.value.open[delivery.call] = nil
+    guard let open = exchange(&state.value.open[delivery.call], with: nil),
+      let query = open.query
+    else { return }
     state.value.freePlaces.append(delivery.call)
     do {
       let body = try matching.answer(

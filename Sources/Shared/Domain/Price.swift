@@ -36,10 +36,17 @@ package struct Price: Hashable, Comparable, Sendable, CustomStringConvertible {
   package var description: String {
     let (whole, fraction) = units.quotientAndRemainder(dividingBy: 100_000_000)
     if fraction == 0 { return String(whole) }
-    let digits = String(fraction)
-    let padded = String(repeating: "0", count: Self.fractionDigits - digits.count) + digits
-    let kept = padded.utf8.reversed().drop { $0 == UInt8(ascii: "0") }.reversed()
-    return "\(whole)." + String(decoding: Array(kept), as: UTF8.self)
+    var (digits, places) = (fraction, Self.fractionDigits)
+    while digits % 10 == 0 { (digits, places) = (digits / 10, places - 1) }
+    let start = "\(whole)."
+    return String(unsafeUninitializedCapacity: start.utf8.count + places) { bytes in
+      let point = bytes.initialize(fromContentsOf: start.utf8) - 1
+      for place in stride(from: point + places, to: point, by: -1) {
+        bytes[place] = UInt8(ascii: "0") + UInt8(digits % 10)
+        digits /= 10
+      }
+      return point + 1 + places
+    }
   }
 
   /// The nearest double, for scoring.

@@ -2,14 +2,14 @@
 ///
 ///     var json = JSONWriter()
 ///     json.object { $0.field("status", "ok"); $0.field("count", 3) }
-package struct JSONWriter {
-  package private(set) var bytes: [UInt8]
+package struct JSONWriter: ~Copyable {
+  private var sink: ByteSink
   private var needsComma = false
 
-  package init(capacity: Int = 512) {
-    bytes = []
-    bytes.reserveCapacity(capacity)
-  }
+  package init(capacity: Int = 512) { sink = ByteSink(capacity: capacity) }
+
+  /// All that was written so far.
+  package var bytes: [UInt8] { sink.bytes }
 
   /// An object as a value: of the document, or of an array.
   package mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows {
@@ -79,7 +79,7 @@ package struct JSONWriter {
   package mutating func field(named name: String, _ body: (inout JSONWriter) -> Void) {
     comma()
     writeString(name)
-    bytes.append(UInt8(ascii: ":"))
+    sink.append(UInt8(ascii: ":"))
     needsComma = false
     body(&self)
   }
@@ -108,46 +108,45 @@ package struct JSONWriter {
 
   // MARK: Pieces
 
-  /// A value that `body` writes in pieces: text as it stands, where quotes and commas are the caller's
-  /// affair. For what is written so often that the comfort above costs too much.
-  package mutating func value(inPieces body: (inout JSONWriter) -> Void) {
-    comma()
-    body(&self)
-    needsComma = true
-  }
+  /// The pieces that follow are one value: text as it stands, where quotes and commas are the caller's affair. For
+  /// what is written so often that the comfort above costs too much.
+  package mutating func beginPieces() { comma() }
 
   package mutating func piece(_ text: StaticString) {
-    bytes.append(
-      contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    sink.append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
   /// Text in which nothing needs an escape.
   package mutating func piece(unescaped text: String) {
-    var text = text
-    text.withUTF8 { bytes.append(contentsOf: $0) }
+    text.utf8.span.withUnsafeBufferPointer { sink.append($0) }
   }
 
   /// JSON that was written elsewhere, or a part of it.
-  package mutating func piece(bytes: some Collection<UInt8>) {
-    self.bytes.append(contentsOf: bytes)
+  package mutating func piece(bytes: ArraySlice<UInt8>) {
+    bytes.withUnsafeBufferPointer { sink.append($0) }
   }
 
   /// Text with its quotes and escapes.
   package mutating func piece(string text: String) { writeString(text) }
 
   /// - Parameter digit: 0 to 9.
-  package mutating func piece(digit: Int) { bytes.append(UInt8(ascii: "0") + UInt8(digit)) }
+  package mutating func piece(digit: Int) { sink.append(UInt8(ascii: "0") + UInt8(digit)) }
 
   /// As `value` writes it.
   package mutating func piece(_ value: Double) {
-    if !value.isFinite {
-      piece("null")
-    } else if value.rounded() != value || abs(value) >= 0x1p54 {
+    if abs(value) < 0x1p54 {
+      let whole = Int64(value)
+      if Double(whole) != value {
+        piece(unescaped: value.description)
+      } else if 0..<10 ~= whole {
+        piece(digit: Int(whole))
+      } else {
+        piece(unescaped: String(whole))
+      }
+    } else if value.isFinite {
       piece(unescaped: value.description)
-    } else if value >= 0 && value < 10 {
-      piece(digit: Int(value))
     } else {
-      piece(unescaped: String(Int64(value)))
+      piece("null")
     }
   }
 
@@ -169,59 +168,56 @@ package struct JSONWriter {
     _ opening: UInt8, _ closing: UInt8, _ body: (inout JSONWriter) throws -> Void
   ) rethrows {
     comma()
-    bytes.append(opening)
+    sink.append(opening)
     needsComma = false
     try body(&self)
-    bytes.append(closing)
+    sink.append(closing)
     needsComma = true
   }
 
   private mutating func writeName(_ name: StaticString) {
     comma()
-    bytes.append(UInt8(ascii: "\""))
-    bytes.append(
-      contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-    bytes.append(UInt8(ascii: "\""))
-    bytes.append(UInt8(ascii: ":"))
+    sink.append(UInt8(ascii: "\""))
+    piece(name)
+    sink.append(UInt8(ascii: "\""))
+    sink.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
   private mutating func comma() {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if needsComma { sink.append(UInt8(ascii: ",")) }
     needsComma = true
   }
 
   private mutating func writeString(_ text: String) {
-    bytes.append(UInt8(ascii: "\""))
-    var text = text
-    text.withUTF8 { utf8 in
+    sink.append(UInt8(ascii: "\""))
+    text.utf8.span.withUnsafeBufferPointer { utf8 in
       var needsEscape = false
       for byte in utf8 {
         needsEscape =
           needsEscape || byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
       }
       if !needsEscape {
-        bytes.append(contentsOf: utf8)
+        sink.append(utf8)
       } else {
         for byte in utf8 { writeEscaped(byte) }
       }
     }
-    bytes.append(UInt8(ascii: "\""))
+    sink.append(UInt8(ascii: "\""))
   }
 
   private mutating func writeEscaped(_ byte: UInt8) {
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-      bytes.append(UInt8(ascii: "\\"))
-      bytes.append(byte)
-    case 0x0A: bytes.append(contentsOf: "\\n".utf8)
-    case 0x0D: bytes.append(contentsOf: "\\r".utf8)
-    case 0x09: bytes.append(contentsOf: "\\t".utf8)
+      sink.append(UInt8(ascii: "\\"))
+      sink.append(byte)
+    case 0x0A: piece("\\n")
+    case 0x0D: piece("\\r")
+    case 0x09: piece("\\t")
     case 0..<0x20:
       let digits = String(byte, radix: 16)
-      bytes.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - digits.count)).utf8)
-      bytes.append(contentsOf: digits.utf8)
-    default: bytes.append(byte)
+      piece(unescaped: "\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
+    default: sink.append(byte)
     }
   }
 }
