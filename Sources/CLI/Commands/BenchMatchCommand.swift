@@ -47,6 +47,9 @@ struct BenchMatchCommand: AsyncParsableCommand {
   @Flag(help: "Also ask for batches of 64.")
   var batch = false
 
+  @Flag(help: "Count matches against their coordinator's limit, which is far above what can be asked.")
+  var limits = false
+
   @Option(
     help: ArgumentHelp("The folder of poolhub-gateway and poolhub-scorer.", visibility: .hidden))
   var executables: String?
@@ -74,8 +77,8 @@ struct BenchMatchCommand: AsyncParsableCommand {
     let plan = MatchBenchmark.Plan(
       wrk: try WrkRun.findProgram(), seconds: seconds, rounds: rounds, connections: connections,
       moreConnections: Self.numbers(moreConnections, in: 1...10_000) ?? [], scorers: scorers,
-      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch, executables: executables
-    )
+      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch, hasLimits: limits,
+      executables: executables)
     let results = try await BenchFolder.with { folder in
       let line = ProgressLine(loggingInterval: .seconds(5))
       defer { line.clear() }

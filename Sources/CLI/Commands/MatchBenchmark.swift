@@ -42,6 +42,8 @@ struct MatchBenchmark {
     var seed: UInt64
     var hasFloors: Bool
     var asksBatches: Bool
+    /// Else a hub that is measured has no limits.
+    var hasLimits: Bool
     /// Where the hub's programs are; nil: where we are.
     var executables: String?
   }
@@ -59,7 +61,9 @@ struct MatchBenchmark {
   func measure(_ size: Int) async throws -> PathFigures {
     let hub = try await BenchHub.start(
       folder: folder + "/hub", miners: StoredMiners(count: size, seed: plan.seed),
-      scorers: plan.scorers, cores: CorePlan(), executables: plan.executables, say: say)
+      scorers: plan.scorers, cores: CorePlan(),
+      settings: plan.hasLimits ? ["POOLHUB_LIMIT_MATCH=1000000/s"] : [],
+      executables: plan.executables, say: say)
     do {
       let figures = try await measure(size, hub)
       await hub.stop()
