@@ -2,7 +2,8 @@ import Domain
 import Postgres
 import Trust
 
-/// The statements behind `PostgresFeedbackStore`, each for a whole batch at once.
+/// The statements behind `PostgresFeedbackStore`, each for a whole batch at once. Its arrays become rows by
+/// `SELECT unnest(…), unnest(…)`, in step; `FROM unnest(…, …)` would first store each column by itself.
 enum FeedbackTables {
   /// Has everything of this transaction looked up by its keys. A prepared statement's plan is kept: one that was
   /// made while the tables were small would read them whole, with each row held against the whole batch, long after they have grown.
@@ -21,11 +22,14 @@ enum FeedbackTables {
   static func lockMiners(
     of reports: [FeedbackReport], on connection: inout PostgresConnection
   ) throws(PostgresError) -> [MinerID: MinerEvidence] {
-    let ids = PostgresValue.texts(Set(reports.map(\.minerID)).sorted().map(\.text))
+    let ids = PostgresValue.texts(Set(reports.map(\.minerID)).map(\.text))
     try connection.execute(
       """
       INSERT INTO poolhub.trust_totals (miner_id, good, bad, score, version)
-      SELECT miner_id, 0, 0, 0.5, 0 FROM poolhub.miners WHERE miner_id = ANY ($1)
+      WITH fresh AS MATERIALIZED (
+        SELECT u.miner_id FROM (SELECT unnest($1::text[]) AS miner_id) AS u
+        WHERE NOT EXISTS (SELECT FROM poolhub.trust_totals t WHERE t.miner_id = u.miner_id))
+      SELECT miner_id, 0, 0, 0.5, 0 FROM fresh JOIN poolhub.miners USING (miner_id)
       ORDER BY miner_id ON CONFLICT DO NOTHING
       """, [ids])
     let totals = try connection.execute(
@@ -84,26 +88,21 @@ enum FeedbackTables {
     return coordinators
   }
 
-  /// The time by the database's clock, the same for all scorers, and ids for `count` reports and
-  /// outbox rows.
+  /// The time by the database's clock, the same for all scorers, and ids for `count` reports.
   static func clock(
     count: Int, on connection: inout PostgresConnection
-  ) throws(PostgresError) -> (now: Timestamp, reportIDs: [Int64], outboxIDs: [Int64]) {
+  ) throws(PostgresError) -> (now: Timestamp, reportIDs: [Int64]) {
     let result = try connection.execute(
       """
-      SELECT nextval('poolhub.feedback_id_seq'), nextval('poolhub.outbox_id_seq'),
-        clock_timestamp()
-      FROM generate_series(1, $1)
+      SELECT nextval('poolhub.feedback_id_seq'), clock_timestamp() FROM generate_series(1, $1)
       """, [.int(Int64(count))])
     var reportIDs: [Int64] = []
-    var outboxIDs: [Int64] = []
     var now = Timestamp.distantPast
     for row in result.rows {
       reportIDs.append(try row.int(0))
-      outboxIDs.append(try row.int(1))
-      now = try row.timestamp(2)
+      now = try row.timestamp(1)
     }
-    return (now, reportIDs, outboxIDs)
+    return (now, reportIDs)
   }
 
   /// Those of the reports that were counted before.
@@ -113,8 +112,11 @@ enum FeedbackTables {
     let result = try connection.execute(
       """
       SELECT u.n, f.id, f.miner_id, f.trust_before, f.trust_after, f.weight
-      FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
-        WITH ORDINALITY AS u (coordinator, job_id, miner_id, outcome, n)
+      FROM (
+        SELECT unnest($1::text[]) AS coordinator, unnest($2::text[]) AS job_id,
+          unnest($3::text[]) AS miner_id, unnest($4::text[]) AS outcome,
+          generate_series(1, cardinality($1::text[])) AS n
+      ) AS u
       JOIN poolhub.feedback f USING (coordinator, job_id, miner_id, outcome)
       """,
       [
@@ -165,14 +167,10 @@ enum FeedbackTables {
         fail_code, tokens_spent, weight, trust_before, trust_after, offered_price_units,
         created_at, offered_at)
       OVERRIDING SYSTEM VALUE
-      SELECT id, coordinator, job_id, miner_id, outcome, latency_ms, fail_code, tokens_spent, weight,
-        trust_before, trust_after, offered_price_units, $14::timestamptz,
-        to_timestamp(offered_ms / 1000.0)
-      FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[],
-        $7::text[], $8::bigint[], $9::float8[], $10::float8[], $11::float8[], $12::bigint[],
-        $13::bigint[])
-        AS u (id, coordinator, job_id, miner_id, outcome, latency_ms, fail_code, tokens_spent,
-          weight, trust_before, trust_after, offered_price_units, offered_ms)
+      SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]),
+        unnest($5::text[]), unnest($6::float8[]), unnest($7::text[]), unnest($8::bigint[]),
+        unnest($9::float8[]), unnest($10::float8[]), unnest($11::float8[]), unnest($12::bigint[]),
+        $14::timestamptz, to_timestamp(unnest($13::bigint[]) / 1000.0)
       """,
       [
         .ints(reports.map(\.counted.id)), .texts(reports.map(\.report.coordinator)),
@@ -192,38 +190,74 @@ enum FeedbackTables {
     _ changed: [MinerID], of batch: FeedbackBatch, on connection: inout PostgresConnection
   ) throws(PostgresError) {
     if changed.isEmpty { return }
-    let pairs = batch.changedPairs.map { pair in
-      (pair, batch.miners[pair.minerID]?.evidence(of: pair.coordinator) ?? .none)
-    }
-    try connection.execute(
-      """
-      INSERT INTO poolhub.trust (miner_id, coordinator, good, bad, updated_at,
-        day, day_good, day_bad)
-      SELECT * FROM unnest($1::text[], $2::text[], $3::float8[], $4::float8[], $5::timestamptz[],
-        $6::bigint[], $7::float8[], $8::float8[])
-      ON CONFLICT (miner_id, coordinator) DO UPDATE
-      SET good = excluded.good, bad = excluded.bad, updated_at = excluded.updated_at,
-        day = excluded.day, day_good = excluded.day_good, day_bad = excluded.day_bad
-      """,
-      [
-        .texts(pairs.map(\.0.minerID.text)), .texts(pairs.map(\.0.coordinator)),
-        .doubles(pairs.map(\.1.good)), .doubles(pairs.map(\.1.bad)),
-        .timestamps(pairs.map(\.1.updatedAt)), .ints(pairs.map(\.1.today.day)),
-        .doubles(pairs.map(\.1.today.good)), .doubles(pairs.map(\.1.today.bad)),
-      ])
+    try insert(batch.newPairs, of: batch, on: &connection)
+    try update(batch.changedPairs.subtracting(batch.newPairs), of: batch, on: &connection)
     let totals = changed.map { batch.miners[$0]?.trust ?? .none }
     try connection.execute(
       """
       UPDATE poolhub.trust_totals t
       SET good = u.good, bad = u.bad, score = u.score, version = u.version
-      FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[], $5::bigint[])
-        AS u (miner_id, good, bad, score, version)
+      FROM (
+        SELECT unnest($1::text[]) AS miner_id, unnest($2::float8[]) AS good,
+          unnest($3::float8[]) AS bad, unnest($4::float8[]) AS score,
+          unnest($5::bigint[]) AS version
+      ) AS u
       WHERE t.miner_id = u.miner_id
       """,
       [
         .texts(changed.map(\.text)), .doubles(totals.map(\.good)), .doubles(totals.map(\.bad)),
         .doubles(totals.map(\.score)), .ints(totals.map(\.version)),
       ])
+  }
+
+  private static let pairRows = """
+    SELECT unnest($1::text[]) AS miner_id, unnest($2::text[]) AS coordinator,
+      unnest($3::float8[]) AS good, unnest($4::float8[]) AS bad,
+      unnest($5::timestamptz[]) AS updated_at, unnest($6::bigint[]) AS day,
+      unnest($7::float8[]) AS day_good, unnest($8::float8[]) AS day_bad
+    """
+
+  private static func insert(
+    _ pairs: Set<FeedbackBatch.Pair>, of batch: FeedbackBatch,
+    on connection: inout PostgresConnection
+  ) throws(PostgresError) {
+    if pairs.isEmpty { return }
+    try connection.execute(
+      """
+      INSERT INTO poolhub.trust (miner_id, coordinator, good, bad, updated_at,
+        day, day_good, day_bad)
+      \(pairRows)
+      """, values(of: pairs, in: batch))
+  }
+
+  /// Half of what an `ON CONFLICT` takes: their miners' locks keep the rows where they were read.
+  private static func update(
+    _ pairs: Set<FeedbackBatch.Pair>, of batch: FeedbackBatch,
+    on connection: inout PostgresConnection
+  ) throws(PostgresError) {
+    if pairs.isEmpty { return }
+    try connection.execute(
+      """
+      UPDATE poolhub.trust t
+      SET good = u.good, bad = u.bad, updated_at = u.updated_at,
+        day = u.day, day_good = u.day_good, day_bad = u.day_bad
+      FROM (\(pairRows)) AS u
+      WHERE t.miner_id = u.miner_id AND t.coordinator = u.coordinator
+      """, values(of: pairs, in: batch))
+  }
+
+  private static func values(
+    of pairs: Set<FeedbackBatch.Pair>, in batch: FeedbackBatch
+  ) -> [PostgresValue] {
+    let pairs = pairs.map { pair in
+      (pair, batch.miners[pair.minerID]?.evidence(of: pair.coordinator) ?? .none)
+    }
+    return [
+      .texts(pairs.map(\.0.minerID.text)), .texts(pairs.map(\.0.coordinator)),
+      .doubles(pairs.map(\.1.good)), .doubles(pairs.map(\.1.bad)),
+      .timestamps(pairs.map(\.1.updatedAt)), .ints(pairs.map(\.1.today.day)),
+      .doubles(pairs.map(\.1.today.good)), .doubles(pairs.map(\.1.today.bad)),
+    ]
   }
 
   /// Writes what the batch's coordinators have added by now.
@@ -271,17 +305,6 @@ enum FeedbackTables {
         .timestamp(now), .timestamp(expired),
       ]
     ).affectedCount == uses.count
-  }
-
-  static func insert(
-    _ payloads: [[UInt8]], ids: [Int64], on connection: inout PostgresConnection
-  ) throws(PostgresError) {
-    if payloads.isEmpty { return }
-    try connection.execute(
-      """
-      INSERT INTO poolhub.outbox (id, payload) OVERRIDING SYSTEM VALUE
-      SELECT * FROM unnest($1::bigint[], $2::bytea[])
-      """, [.ints(ids), .byteStrings(payloads)])
   }
 
   // MARK: Rows

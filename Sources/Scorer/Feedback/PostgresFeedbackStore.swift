@@ -8,8 +8,8 @@ import Trust
 /// Rows are locked in the order miners (by id), coordinators (by name), idempotency keys (by coordinator
 /// and key), so that no two batches wait for each other.
 package struct PostgresFeedbackStore: FeedbackStore {
-  /// Packs a miner's new trust for the outbox.
-  package typealias Encode = @Sendable (MinerID, MinerTrust) -> [UInt8]
+  /// Packs miners' new trust for the outbox.
+  package typealias Encode = @Sendable ([(MinerID, MinerTrust)]) -> [UInt8]
 
   /// How often a batch starts over because another one got in its way.
   private static let attemptLimit = 3
@@ -85,23 +85,24 @@ package struct PostgresFeedbackStore: FeedbackStore {
     let receipts = reports.map { report in batch.record(report) }
 
     try FeedbackTables.insert(batch.newReports, at: batch.now, on: &connection)
-    let changed = batch.changedMiners.sorted()
+    let changed = Array(batch.changedMiners)
     try FeedbackTables.updateTrust(changed, of: batch, on: &connection)
     try FeedbackTables.updateCoordinators(of: batch, on: &connection)
     guard try FeedbackTables.insert(batch.newKeys, at: batch.now, on: &connection) else {
       throw KeyTaken()
     }
-    let outboxIDs = Dictionary(uniqueKeysWithValues: zip(changed, clock.outboxIDs))
-    let payloads = changed.map { encode($0, batch.miners[$0]?.trust ?? .none) }
-    try FeedbackTables.insert(
-      payloads, ids: Array(clock.outboxIDs.prefix(changed.count)), on: &connection)
+    var outboxID: Int64?
+    if !changed.isEmpty {
+      let trust = changed.map { ($0, batch.miners[$0]?.trust ?? .none) }
+      outboxID = try PostgresOutbox.insert(encode(trust), on: &connection)
+    }
 
     return zip(reports, receipts).map { report, result in
       result.map { receipt in
         let trust = batch.miners[receipt.minerID]?.trust ?? .none
         let isChange = !receipt.isDuplicate && report.outcome != .accepted
         return RecordedFeedback(
-          receipt: receipt, trust: trust, outboxID: isChange ? outboxIDs[receipt.minerID] : nil)
+          receipt: receipt, trust: trust, outboxID: isChange ? outboxID : nil)
       }
     }
   }

@@ -36,7 +36,7 @@ package struct PostgresOutbox: Sendable {
 
   /// Writes a row inside the caller's transaction.
   /// - Returns: its id.
-  static func insert(
+  package static func insert(
     _ payload: [UInt8], on connection: inout PostgresConnection
   ) throws(PostgresError) -> Int64 {
     let result = try connection.execute(
