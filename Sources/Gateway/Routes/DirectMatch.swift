@@ -129,7 +129,8 @@ final class MatchDesk: DispatchInbox {
             deadlineMilliseconds: Reporting.deadlineMilliseconds))
       }
     } catch {
-      return refuse(open, error)
+      refuse(open, error)
+      return open.reply.flush()
     }
     if state.value.isAboutToAsk { return }
     state.value.isAboutToAsk = true
@@ -169,12 +170,15 @@ final class MatchDesk: DispatchInbox {
 
   func deliver(_ deliveries: [DispatchDelivery]) {
     loop.execute {
-      for delivery in deliveries { self.finish(delivery) }
+      // Those of one connection leave together.
+      let replies = deliveries.compactMap { self.finish($0) }
+      for reply in replies { reply.flush() }
     }
   }
 
-  private func finish(_ delivery: DispatchDelivery) {
-    guard let open = state.value.open[delivery.call], let asked = open.asked else { return }
+  /// - Returns: what the answer was written to, and is still to be flushed.
+  private func finish(_ delivery: DispatchDelivery) -> DirectReply? {
+    guard let open = state.value.open[delivery.call], let asked = open.asked else { return nil }
     state.value.open[delivery.call] = nil
     state.value.freePlaces.append(delivery.call)
     do {
@@ -195,22 +199,23 @@ final class MatchDesk: DispatchInbox {
         headers.add(name: RateLimitFields.name, value: left.state)
         headers.add(name: RateLimitFields.policyName, value: left.policy)
       }
-      send(ReadyResponse(status: .ok, headers: headers, body: body), to: open)
+      write(ReadyResponse(status: .ok, headers: headers, body: body), to: open)
     } catch {
       refuse(open, error)
     }
+    return open.reply
   }
 
   private func refuse(_ open: Open, _ problem: Problem) {
     envelope.note(problem, problem, requestID: open.requestID, path: open.path.rawValue)
-    send(ReadyResponse(problem, requestID: open.requestID), to: open)
+    write(ReadyResponse(problem, requestID: open.requestID), to: open)
   }
 
-  private func send(_ response: ReadyResponse, to open: Open) {
+  private func write(_ response: ReadyResponse, to open: Open) {
     var response = response
     response.headers.add(name: "Date", value: date())
     series[open.path]?.answered(status: Int(response.status.code), after: .now - open.started)
-    open.reply.send(response)
+    open.reply.write(response)
   }
 
   /// Made anew each second.
