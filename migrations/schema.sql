@@ -126,7 +126,7 @@ CREATE TABLE poolhub.trust (
   day_good double precision NOT NULL DEFAULT 0 CHECK (day_good >= 0),
   day_bad double precision NOT NULL DEFAULT 0 CHECK (day_bad >= 0),
   PRIMARY KEY (miner_id, coordinator)
-);
+) WITH (fillfactor = 50);
 
 -- What each coordinator has added about all miners, on the last day that it added anything.
 CREATE TABLE poolhub.coordinator_days (
@@ -134,7 +134,7 @@ CREATE TABLE poolhub.coordinator_days (
   day bigint NOT NULL,
   good double precision NOT NULL CHECK (good >= 0),
   bad double precision NOT NULL CHECK (bad >= 0)
-);
+) WITH (fillfactor = 50);
 
 -- All evidence about a miner, as it stood at its last counted feedback.
 CREATE TABLE poolhub.trust_totals (
@@ -144,7 +144,7 @@ CREATE TABLE poolhub.trust_totals (
   score double precision NOT NULL CHECK (score BETWEEN 0 AND 1),
   -- Grows by one with each counted feedback.
   version bigint NOT NULL
-);
+) WITH (fillfactor = 50);
 
 -- What miners offer, by type of service, and what was answered to coordinators.
 

@@ -12,10 +12,10 @@ struct ScorerInboxTests {
 
     var count: Int { received.withLock { $0.count } }
 
-    func deliver(_ deliveries: [MatchDelivery]) {
+    func deliver(_ deliveries: [DispatchDelivery]) {
       for delivery in deliveries {
         let former = received.withLock {
-          $0.updateValue(delivery.outcome, forKey: delivery.call)
+          $0.updateValue(MatchReply.from(delivery.outcome), forKey: delivery.call)
         }
         if former != nil { repeatedCount.withLock { $0 += 1 } }
       }

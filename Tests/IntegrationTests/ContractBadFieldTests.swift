@@ -152,7 +152,7 @@ extension RunningProcesses.Contract {
       + badText("fail_code", over: 128) + badNumber("latency_ms", outside: "-1", "86400001")
       + badPrice("tokens_spent")
 
-    @Test("A bad field of feedback", arguments: inFeedback)
+    @Test("A bad field of feedback", .bothWaysIn, arguments: inFeedback)
     func feedback(_ bad: BadField) async throws {
       let corner = try Corner("bad-feedback")
       // The miner is known, so that only the field can be what is wrong.
@@ -161,7 +161,7 @@ extension RunningProcesses.Contract {
         .expectBadField(bad.field, bad.code)
     }
 
-    @Test("A bad Idempotency-Key", arguments: ["", .letters(256), "caf\u{E9}"])
+    @Test("A bad Idempotency-Key", .bothWaysIn, arguments: ["", .letters(256), "caf\u{E9}"])
     func idempotencyKey(_ key: String) async throws {
       let corner = try Corner("bad-key")
       let miner = try await corner.register("1")
@@ -256,8 +256,9 @@ extension RunningProcesses.Contract {
       let (coordinator, admin) = (client.coordinatorSecret ?? "", client.adminSecret ?? "")
       return [
         ("/v1/miners/register", miner.token), ("/v1/miners/update", miner.token),
-        ("/v1/miners/heartbeat", miner.token), (WayIn.current.path, coordinator),
-        ("/v1/feedback", coordinator), ("/v1/miners/\(miner.id)/price-override", admin),
+        ("/v1/miners/heartbeat", miner.token), (WayIn.current.path(of: "/v1/match"), coordinator),
+        (WayIn.current.path(of: "/v1/feedback"), coordinator),
+        ("/v1/miners/\(miner.id)/price-override", admin),
       ]
     }
   }

@@ -3,9 +3,14 @@ import Simulation
 import Testing
 
 extension RunningProcesses.Contract {
-  @Suite("Feedback") struct Feedback {
+  @Suite("Feedback", .bothWaysIn) struct Feedback {
     /// Evidence decays by half in 30 days: in a test's time by less than this.
     private static let decay = 1e-5
+
+    /// What was reported by one way in is a duplicate by the other, so each has its own miners.
+    private func corner(_ name: String) throws -> Corner {
+      try Corner("fb-\(name)-\(WayIn.current)")
+    }
 
     @Test(
       "Each outcome's effect on a new miner",
@@ -13,7 +18,7 @@ extension RunningProcesses.Contract {
         ("completed", 3.0 / 5), ("failed", 2.0 / 5), ("rejected", 2 / 4.25), ("accepted", 0.5),
       ])
     func outcome(_ outcome: String, _ trust: Double) async throws {
-      let corner = try Corner("fb-\(outcome)")
+      let corner = try corner("\(outcome)")
       let miner = try await corner.register("1")
       let answer = try await corner.feedback(
         "1", job: "j", outcome, #""latency_ms": 812.5, "fail_code": "oom", "tokens_spent": "0.25""#)
@@ -35,7 +40,7 @@ extension RunningProcesses.Contract {
 
     @Test("Evidence adds up")
     func sequence() async throws {
-      let corner = try Corner("fb-sum")
+      let corner = try corner("sum")
       try await corner.register("1")
       var (good, bad, before) = (0.0, 0.0, 0.5)
       let outcomes = [
@@ -57,7 +62,7 @@ extension RunningProcesses.Contract {
 
     @Test("One coordinator's evidence weighs 20 at most")
     func cap() async throws {
-      let corner = try Corner("fb-cap")
+      let corner = try corner("cap")
       let miner = try await corner.register("1")
       for number in 1...25 {
         try await corner.feedback("1", job: "\(number)", "completed").expectOK()
@@ -73,7 +78,7 @@ extension RunningProcesses.Contract {
 
     @Test("The same again is answered as before, counts once, and says duplicate")
     func duplicate() async throws {
-      let corner = try Corner("fb-dup")
+      let corner = try corner("dup")
       let miner = try await corner.register("1")
       let first = try #require(try await corner.feedback("1", job: "a", "completed").json)
       try await corner.feedback("1", job: "b", "failed").expectOK()
@@ -92,7 +97,7 @@ extension RunningProcesses.Contract {
 
     @Test("Another job, outcome or miner is no duplicate")
     func notDuplicate() async throws {
-      let corner = try Corner("fb-other")
+      let corner = try corner("other")
       try await corner.register("1")
       try await corner.register("2")
       for (miner, job, outcome) in [
@@ -106,7 +111,7 @@ extension RunningProcesses.Contract {
 
     @Test("The same from many at once counts once")
     func concurrentDuplicates() async throws {
-      let corner = try Corner("fb-race")
+      let corner = try corner("race")
       let miner = try await corner.register("1")
       let answers = try await withThrowingTaskGroup(of: HubAnswer.self) { group in
         for number in 0..<20 {
@@ -124,7 +129,7 @@ extension RunningProcesses.Contract {
 
     @Test("Different reports on one miner at once all count")
     func concurrentReports() async throws {
-      let corner = try Corner("fb-many")
+      let corner = try corner("many")
       let miner = try await corner.register("1")
       try await withThrowingTaskGroup(of: Void.self) { group in
         for number in 0..<16 {
@@ -142,7 +147,7 @@ extension RunningProcesses.Contract {
 
     @Test("An Idempotency-Key stands for its body")
     func idempotencyKey() async throws {
-      let corner = try Corner("fb-key")
+      let corner = try corner("key")
       let miner = try await corner.register("1")
       let key = "fb-key \(UInt64.random(in: .min ... .max)) ~!"
       let first = try await corner.feedback("1", job: "a", "completed", key: key)
@@ -168,7 +173,7 @@ extension RunningProcesses.Contract {
 
     @Test("An unknown miner is 404, and its Idempotency-Key is not used up")
     func unknownMiner() async throws {
-      let corner = try Corner("fb-unknown")
+      let corner = try corner("unknown")
       let key = "fb-unknown-\(UInt64.random(in: .min ... .max))"
       try await corner.feedback("1", job: "a", "completed", key: key)
         .expectProblem(404, "unknown_miner")
@@ -180,7 +185,7 @@ extension RunningProcesses.Contract {
 
     @Test("Feedback on a miner that is offline counts")
     func offline() async throws {
-      let corner = try Corner("fb-offline")
+      let corner = try corner("offline")
       let miner = try await corner.register("1")
       try await corner.client.logout(token: miner.token).expectOK()
       try await corner.feedback("1", job: "a", "completed").expectOK()

@@ -69,7 +69,7 @@ struct Corner: Sendable {
   /// Matches with this body, by the way in that the test is about.
   func match(body: String) async throws -> HubAnswer {
     try await client.request(
-      "POST", WayIn.current.path, bearer: client.coordinatorSecret, text: body)
+      "POST", WayIn.current.path(of: "/v1/match"), bearer: client.coordinatorSecret, text: body)
   }
 
   /// The miners that a match finds, best first, without the corner's name.
@@ -97,7 +97,7 @@ struct Corner: Sendable {
     let body = Self.object(
       #""job_id": "\#(job)", "miner_id": "\#(id(miner))", "outcome": "\#(outcome)""#, rest)
     return try await client.request(
-      "POST", "/v1/feedback", bearer: bearer ?? client.coordinatorSecret,
+      "POST", WayIn.current.path(of: "/v1/feedback"), bearer: bearer ?? client.coordinatorSecret,
       headers: key.map { [("Idempotency-Key", $0)] } ?? [], text: body)
   }
 

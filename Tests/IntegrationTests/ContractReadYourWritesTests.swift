@@ -59,13 +59,13 @@ extension RunningProcesses.Contract {
       }
     }
 
-    @Test("Feedback")
+    @Test("Feedback", .bothWaysIn)
     func feedback() async throws {
       let corner = try Corner("ryw-feedback")
       try await corner.register("1")
       for round in 1...Self.rounds {
         let outcome = round % 3 == 0 ? "failed" : "completed"
-        let answer = try await corner.feedback("1", job: "\(round)", outcome)
+        let answer = try await corner.feedback("1", job: "\(WayIn.current)-\(round)", outcome)
         answer.expectOK()
         let trust = try await corner.match().bestCandidate?["trust"]
         #expect(trust == answer.json?["trust_score"])

@@ -1,14 +1,14 @@
 import Testing
 
-/// A match is answered on its connection's event loop, or by the router when anything about the
-/// request is unusual. The contract is the same.
+/// Matches and feedback are answered on their connection's event loop, or by the router when anything
+/// about the request is unusual. The contract is the same.
 enum WayIn: String, CaseIterable, Sendable, CustomTestStringConvertible {
   case direct, routed
 
   @TaskLocal static var current = WayIn.direct
 
   /// A query is unusual enough.
-  var path: String { self == .direct ? "/v1/match" : "/v1/match?way=routed" }
+  func path(of route: String) -> String { self == .direct ? route : route + "?way=routed" }
 
   var testDescription: String { rawValue }
 }

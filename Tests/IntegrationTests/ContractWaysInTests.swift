@@ -4,7 +4,7 @@ import Simulation
 import Testing
 
 extension RunningProcesses.Contract {
-  @Suite("A match's two ways in") struct WaysIn {
+  @Suite("The two ways in") struct WaysIn {
     private static let job = #"{"job_id": "j", "top_k": 2, "hints": {"region": "ways"}}"#
 
     @Test(
@@ -23,7 +23,7 @@ extension RunningProcesses.Contract {
       for way in WayIn.allCases {
         answers.append(
           try await corner.client.request(
-            "POST", way.path, bearer: corner.client.coordinatorSecret,
+            "POST", way.path(of: "/v1/match"), bearer: corner.client.coordinatorSecret,
             headers: [("X-Request-ID", "ways-1")], text: body))
       }
       let (direct, routed) = (answers[0], answers[1])
@@ -33,6 +33,32 @@ extension RunningProcesses.Contract {
       #expect(direct.header("X-Request-ID") == "ways-1")
       #expect(direct.header("Date")?.hasSuffix(" GMT") == true)
       #expect(direct.header("Date")?.utf8.count == routed.header("Date")?.utf8.count)
+    }
+
+    @Test(
+      "Answers to feedback are alike, headers and all",
+      arguments: [
+        #"{"job_id": "j", "miner_id": "ways-fb-1", "outcome": "completed", "latency_ms": 1.5}"#,
+        #"{"job_id": "\u006a", "miner_id": "ways-fb-1", "outcome": "failed", "later": [1]}"#,
+        #"{"job_id": "j", "miner_id": "ways-fb-0", "outcome": "accepted", "fail_code": ""}"#,
+        #"{"job_id": "j", "miner_id": "ways-fb-1", "outcome": "no", "tokens_spent": -1}"#,
+        #"{"job_id": "j", "miner_id": "ways-fb-1", "outcome": "failed", "offer": "pho1.a.b"}"#,
+        "{", "[]", "",
+      ])
+    func feedbackAlike(_ body: String) async throws {
+      let corner = try Corner("ways-fb")
+      try await corner.register("1")
+      func ask(_ way: WayIn) async throws -> HubAnswer {
+        try await corner.client.request(
+          "POST", way.path(of: "/v1/feedback"), bearer: corner.client.coordinatorSecret,
+          headers: [("X-Request-ID", "ways-2")], text: body)
+      }
+      // The first report is new; the two after it are answered alike, as duplicates.
+      _ = try await ask(.routed)
+      let (direct, routed) = (try await ask(.direct), try await ask(.routed))
+      #expect(direct.status == routed.status)
+      #expect(Self.sameHeaders(direct) == Self.sameHeaders(routed))
+      #expect(direct.text == routed.text)
     }
 
     /// Each name with what must be the same.
@@ -158,6 +184,9 @@ extension RunningProcesses.Contract {
           metrics.total("poolhub_match_requests_total", ["outcome": "refused"]),
           metrics.total(http, ["route": "/v1/match", "status": "2xx"]),
           metrics.total(http, ["route": "/v1/match", "status": "4xx"]),
+          metrics.total(http, ["route": "/v1/feedback", "status": "2xx"]),
+          metrics.total(http, ["route": "/v1/feedback", "status": "4xx"]),
+          metrics.total("poolhub_feedback_total", ["outcome": "accepted"]),
         ]
       }
       for way in WayIn.allCases {
@@ -165,8 +194,10 @@ extension RunningProcesses.Contract {
           let before = try await counts()
           try await corner.match().expectOK()
           #expect(try await corner.match(body: "{").status == 400)
+          try await corner.feedback("1", job: "\(way)", "accepted").expectOK()
+          #expect(try await corner.feedback("1", job: "", "accepted").status == 422)
           let after = try await counts()
-          #expect(zip(after, before).map { $0 - $1 } == [1, 1, 1, 1], "\(way)")
+          #expect(zip(after, before).map { $0 - $1 } == Array(repeating: 1, count: 7), "\(way)")
         }
       }
     }

@@ -29,6 +29,15 @@ import Threads
     #expect(result.p50Milliseconds > 200 && result.p50Milliseconds < result.p99Milliseconds)
   }
 
+  @Test("a connection may bear several unanswered, each with its own answer")
+  func pipelined() async throws {
+    let server = try await Server.start(delay: .milliseconds(1), status: .ok)
+    let result = try await run(
+      port: server.port, connections: 2, pipelined: 8, perSecond: 500, seconds: 0.4)
+    try await server.stop()
+    #expect(result.answered == 200 && result.refused == 0 && result.lost == 0)
+  }
+
   @Test("refusals are told from answers")
   func countsRefusals() async throws {
     let server = try await Server.start(delay: .zero, status: .serviceUnavailable)
@@ -46,11 +55,11 @@ import Threads
   }
 
   private func run(
-    port: Int, connections: Int, perSecond: Double, seconds: Double
+    port: Int, connections: Int, pipelined: Int = 1, perSecond: Double, seconds: Double
   ) async throws -> OpenLoop.Result {
     let body = Array(repeating: UInt8(ascii: "x"), count: 300)
     return try await OpenLoop.run(
-      port: port, connections: connections,
+      port: port, connections: connections, pipelined: pipelined,
       requests: [HTTPRequestText.post("/", bearer: "secret", body: body)], perSecond: perSecond,
       seconds: seconds)
   }

@@ -117,6 +117,46 @@ struct PostgresConnectionTests {
     #expect(try connection.execute("SELECT count(*) FROM t").first?.int(0) == 2)
   }
 
+  @Test("Statements that are sent together are answered in their order, none behind one that fails")
+  func together() async throws {
+    let dsn = try await PostgresTestServer.sharedDatabase()
+    var connection = try PostgresConnection.open(dsn: dsn)
+    try connection.executeScript("CREATE TEMPORARY TABLE t (n bigint PRIMARY KEY)")
+    let insert = "INSERT INTO t VALUES ($1)"
+    let count = PostgresStatement("SELECT count(*), $1::text FROM t", [.text("counted")])
+    let results = try connection.execute(together: [
+      count, PostgresStatement(insert, [.int(1)]), PostgresStatement(insert, [.int(2)]), count,
+    ])
+    #expect(try results[0].first?.int(0) == 0)
+    #expect(results[1].affectedCount == 1)
+    #expect(try results[3].first?.int(0) == 2)
+    #expect(try results[3].first?.text(1) == "counted")
+    for number in 3...4 {
+      do {
+        try connection.inTransaction { connection in
+          _ = try connection.execute(together: [
+            PostgresStatement(insert, [.int(3)]), PostgresStatement(insert, [.int(1)]), count,
+            PostgresStatement(insert, [.int(4)]),
+          ])
+        }
+        Issue.record("a duplicate was stored")
+      } catch let error as PostgresError {
+        #expect(error.sqlState == "23505")
+      }
+      // It goes on as if nothing had been, and more than fits into one message at a time.
+      let wide = PostgresValue.text(String(repeating: "x", count: 3_000_000))
+      let lengths = try connection.execute(
+        together: Array(repeating: PostgresStatement("SELECT $1::text", [wide]), count: 4))
+      #expect(
+        try lengths.map { try $0.first?.text(0).utf8.count } == [
+          3_000_000, 3_000_000, 3_000_000, 3_000_000,
+        ])
+      #expect(try connection.execute("SELECT count(*) FROM t").first?.int(0) == Int64(number - 1))
+      try connection.execute(insert, [.int(Int64(number + 10))])
+    }
+    #expect(try connection.execute(together: []).isEmpty)
+  }
+
   @Test("More different statements than are kept prepared still run")
   func manyStatements() async throws {
     let dsn = try await PostgresTestServer.sharedDatabase()

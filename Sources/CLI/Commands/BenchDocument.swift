@@ -129,7 +129,8 @@ struct BenchDocument {
     return """
       ## Feedback
 
-      `POST /v1/feedback`, each report on another job and durable before it is answered, on \(miners) miners in turn: \(Self.count(rate)) reports/s,
+      `POST /v1/feedback`, each report on another job and durable before it is answered, on \(miners) miners in turn, over \(json["connections"]?.int ?? 0) connections with up to \
+      \(json["pipelined"]?.int ?? 0) unanswered each: \(Self.count(rate)) reports/s,
       p50 \(Self.decimal(Spread(json["p50_ms"]))) ms, p99 \(Self.decimal(Spread(json["p99_ms"]))) ms. PostgreSQL's `fsync` is
       \(json["fsync"]?.string ?? "?"), its `synchronous_commit` \(json["synchronous_commit"]?.string ?? "?"). All \
       \(Format.count(json["answered"]?.int ?? 0)) answered reports were in it afterwards.

@@ -27,7 +27,10 @@ struct BenchFeedbackCommand: AsyncParsableCommand {
   var rounds = 5
 
   @Option(help: "How many connections.")
-  var connections = 1_024
+  var connections = 64
+
+  @Option(help: "How many reports of a connection may be unanswered.")
+  var pipelined = 32
 
   @Option(help: "What miners are drawn from.")
   var seed: UInt64 = 1
@@ -37,9 +40,11 @@ struct BenchFeedbackCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (1...5_000_000).contains(miners), (1...1_000_000).contains(rate),
-      (0.1...300).contains(seconds), (1...99).contains(rounds), (1...8_000).contains(connections)
+      (0.1...300).contains(seconds), (1...99).contains(rounds), (1...8_000).contains(connections),
+      (1...1_000).contains(pipelined)
     else {
-      throw ValidationError("--miners, --rate, --seconds, --rounds, --connections: out of range")
+      throw ValidationError(
+        "--miners, --rate, --seconds, --rounds, --connections, --pipelined: out of range")
     }
   }
 
@@ -50,7 +55,7 @@ struct BenchFeedbackCommand: AsyncParsableCommand {
       defer { line.clear() }
       let benchmark = FeedbackBenchmark(
         miners: miners, rate: rate, seconds: seconds, rounds: rounds, connections: connections,
-        seed: seed
+        pipelined: pipelined, seed: seed
       ) { line.show($0) }
       return try await benchmark.measure(folder: folder)
     }

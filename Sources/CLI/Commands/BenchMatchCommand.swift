@@ -47,7 +47,7 @@ struct BenchMatchCommand: AsyncParsableCommand {
   @Flag(help: "Also ask for batches of 64.")
   var batch = false
 
-  @Flag(help: "Count matches against their coordinator's limit, which is far above what can be asked.")
+  @Flag(help: "Count matches against a limit, which is far above what can be asked.")
   var limits = false
 
   @Option(

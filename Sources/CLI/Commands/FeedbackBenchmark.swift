@@ -17,6 +17,7 @@ struct FeedbackBenchmark {
   let seconds: Double
   let rounds: Int
   let connections: Int
+  let pipelined: Int
   let seed: UInt64
   let say: @Sendable (String) -> Void
 
@@ -27,7 +28,8 @@ struct FeedbackBenchmark {
       folder: folder + "/hub", miners: StoredMiners(count: miners, seed: seed), cores: nil,
       settings: ["POOLHUB_COORDINATOR_SECRETS=" + secrets.joined(separator: ",")], say: say)
     do {
-      var result = FeedbackResult(miners: miners, rate: rate)
+      var result = FeedbackResult(
+        miners: miners, connections: connections, pipelined: pipelined, rate: rate)
       try await measure(hub, secrets.map { String($0.split(separator: ":")[1]) }, &result)
       try Self.read(&result, dsn: hub.state.databaseDSN)
       await hub.stop()
@@ -47,7 +49,7 @@ struct FeedbackBenchmark {
       let requests = (job..<job + count).map { self.request($0, secrets) }
       job += count
       let outcome = try await OpenLoop.run(
-        port: hub.gatewayPort, connections: connections, requests: requests,
+        port: hub.gatewayPort, connections: connections, pipelined: pipelined, requests: requests,
         perSecond: result.rate, seconds: seconds)
       result.take(outcome)
       return outcome
@@ -97,6 +99,8 @@ struct FeedbackBenchmark {
 
 struct FeedbackResult {
   let miners: Int
+  let connections: Int
+  let pipelined: Int
   /// Reports a second that were asked for in the rounds.
   var rate: Double
   var perSecond: [Double] = []
@@ -110,8 +114,10 @@ struct FeedbackResult {
   var fsync = ""
   var synchronousCommit = ""
 
-  init(miners: Int, rate: Double) {
+  init(miners: Int, connections: Int, pipelined: Int, rate: Double) {
     self.miners = miners
+    self.connections = connections
+    self.pipelined = pipelined
     self.rate = rate
   }
 
@@ -151,6 +157,8 @@ struct FeedbackResult {
     var json = JSONWriter()
     json.object { json in
       json.field("miners", miners)
+      json.field("connections", connections)
+      json.field("pipelined", pipelined)
       json.field(named: "per_s") { Spread(perSecond).write(to: &$0) }
       json.field(named: "p50_ms") { Spread(p50Milliseconds).write(to: &$0) }
       json.field(named: "p99_ms") { Spread(p99Milliseconds).write(to: &$0) }

@@ -18,12 +18,15 @@ package enum HTTPRequestText {
 enum HTTPAnswer {
   private static let lengthName = Array("content-length:".utf8)
 
-  /// - Returns: the status once the answer is whole, with a body of the told length; nil before.
-  static func status(ofWhole bytes: UnsafeRawBufferPointer) -> Int? {
+  /// - Returns: the first answer's status and length once it is whole, with a body of the told length;
+  ///   nil before.
+  static func first(in bytes: UnsafeRawBufferPointer) -> (status: Int, byteCount: Int)? {
     guard let bodyStart = endOfHead(bytes), bodyStart > 12 else { return nil }
     let head = UnsafeRawBufferPointer(rebasing: bytes[..<bodyStart])
-    guard let length = bodyLength(head), bytes.count >= bodyStart + length else { return nil }
-    return number(head, from: 9)
+    guard let length = bodyLength(head), bytes.count >= bodyStart + length,
+      let status = number(head, from: 9)
+    else { return nil }
+    return (status, bodyStart + length)
   }
 
   private static func endOfHead(_ bytes: UnsafeRawBufferPointer) -> Int? {

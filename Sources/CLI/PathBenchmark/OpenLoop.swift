@@ -5,8 +5,9 @@ import Threads
 
 /// HTTP requests at a fixed rate, whatever the server does, over connections that are kept, from one thread.
 ///
-/// Each has its moment. One that is due while no connection is free waits its turn, and its latency counts from
-/// when it was due: a server that stands still for a moment can't hide it.
+/// Each has its moment. One that is due while no connection has room waits its turn, and its latency counts from
+/// when it was due: a server that stands still for a moment can't hide it. Those that are due together leave
+/// together where connections take several before they are answered.
 package struct OpenLoop: ~Copyable {
   package struct Result: Sendable {
     package var answered = 0
@@ -23,8 +24,8 @@ package struct OpenLoop: ~Copyable {
 
   private struct Connection {
     var socket: LoadSocket
-    /// The request that waits for its answer; nil: free.
-    var request: Int?
+    /// The requests that wait for their answers, which come in their order.
+    var waiting: ArraySlice<Int> = []
     var received: [UInt8] = []
   }
 
@@ -38,18 +39,25 @@ package struct OpenLoop: ~Copyable {
   private let count: Int
   private let epoll: Int32
   private var connections: [Connection] = []
+  private let pipelined: Int
+  /// Those that have room.
   private var free: [Int] = []
+  private var outgoing: [UInt8] = []
   private var nextRequest = 0
   private var startedAt: Int64 = 0
   private var latencies: [Int64] = []
   private var result = Result()
   private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 65_536, alignment: 16)
 
-  /// - Parameter requests: whole HTTP requests, sent in turn and over again.
+  /// - Parameters:
+  ///   - pipelined: how many requests of a connection may be unanswered.
+  ///   - requests: whole HTTP requests, sent in turn and over again.
   package init(
-    port: Int, connections: Int, requests: [[UInt8]], perSecond: Double, seconds: Double
+    port: Int, connections: Int, pipelined: Int = 1, requests: [[UInt8]], perSecond: Double,
+    seconds: Double
   ) throws {
     self.requests = requests
+    self.pipelined = pipelined
     interval = 1e9 / perSecond
     count = max(1, Int(perSecond * seconds))
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -117,11 +125,17 @@ package struct OpenLoop: ~Copyable {
 
   private mutating func send(until now: Int64) {
     while nextRequest < count, due(nextRequest) <= now, let number = free.popLast() {
-      let bytes = requests[nextRequest % requests.count]
-      connections[number].request = nextRequest
-      nextRequest += 1
-      // A request fits into an empty socket's room; what doesn't is lost, and counted so.
-      _ = bytes.withUnsafeBytes { connections[number].socket.send($0) }
+      outgoing.removeAll(keepingCapacity: true)
+      while nextRequest < count, due(nextRequest) <= now,
+        connections[number].waiting.count < pipelined
+      {
+        outgoing += requests[nextRequest % requests.count]
+        connections[number].waiting.append(nextRequest)
+        nextRequest += 1
+      }
+      if connections[number].waiting.count < pipelined { free.append(number) }
+      // A few requests fit into a socket's room; what doesn't is lost, and counted so.
+      _ = outgoing.withUnsafeBytes { connections[number].socket.send($0) }
     }
   }
 
@@ -131,24 +145,33 @@ package struct OpenLoop: ~Copyable {
     case .gone: throw BenchmarkError("the server ended a connection")
     case .bytes(let count):
       let fresh = UnsafeRawBufferPointer(rebasing: buffer[..<count])
-      if connections[number].received.isEmpty, let status = HTTPAnswer.status(ofWhole: fresh) {
-        answered(number, status)
+      if connections[number].received.isEmpty {
+        let left = take(fresh, number)
+        connections[number].received += fresh.suffix(left)
       } else {
-        connections[number].received += fresh
-        let status = connections[number].received.withUnsafeBytes {
-          HTTPAnswer.status(ofWhole: $0)
-        }
-        guard let status else { return }
-        connections[number].received.removeAll(keepingCapacity: true)
-        answered(number, status)
+        var received = connections[number].received
+        connections[number].received = []
+        received += fresh
+        let left = received.withUnsafeBytes { take($0, number) }
+        connections[number].received = received.suffix(left)
       }
     }
   }
 
+  /// Takes all whole answers.
+  /// - Returns: how many bytes are left.
+  private mutating func take(_ bytes: UnsafeRawBufferPointer, _ number: Int) -> Int {
+    var rest = bytes
+    while let answer = HTTPAnswer.first(in: rest) {
+      answered(number, answer.status)
+      rest = UnsafeRawBufferPointer(rebasing: rest[answer.byteCount...])
+    }
+    return rest.count
+  }
+
   private mutating func answered(_ number: Int, _ status: Int) {
-    guard let request = connections[number].request else { return }
-    connections[number].request = nil
-    free.append(number)
+    guard let request = connections[number].waiting.popFirst() else { return }
+    if connections[number].waiting.count == pipelined - 1 { free.append(number) }
     if status == 200 {
       result.answered += 1
       latencies.append(Self.now() - due(request))
@@ -180,14 +203,15 @@ package struct OpenLoop: ~Copyable {
 extension OpenLoop {
   /// The whole of it, on a thread of its own.
   package static func run(
-    port: Int, connections: Int, requests: [[UInt8]], perSecond: Double, seconds: Double
+    port: Int, connections: Int, pipelined: Int = 1, requests: [[UInt8]], perSecond: Double,
+    seconds: Double
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread(name: "open-loop") {
         do {
           var loop = try OpenLoop(
-            port: port, connections: connections, requests: requests, perSecond: perSecond,
-            seconds: seconds)
+            port: port, connections: connections, pipelined: pipelined, requests: requests,
+            perSecond: perSecond, seconds: seconds)
           continuation.resume(returning: try loop.run())
         } catch {
           continuation.resume(throwing: error)

@@ -8,11 +8,25 @@ package struct FeedbackRequest: Equatable, Sendable {
   package var offer: String?
 
   /// Longer than any offer is.
-  private static let offerBytes = 1...256
+  static let offerBytes = 1...256
 
   /// - Parameters:
   ///   - coordinator: who is asking, from its secret.
   ///   - idempotencyKey: the header's value, if sent.
+  /// - Throws: `Problem` 400 when the body isn't JSON, 422 with every fault.
+  package init(
+    body: UnsafeRawBufferPointer, coordinator: String, idempotencyKey: String?
+  ) throws(Problem) {
+    let isSane = idempotencyKey.map(Self.isSane) ?? true
+    if isSane, var plain = PlainFeedbackReader.read(body, of: coordinator) {
+      plain.report.idempotencyKey = idempotencyKey
+      self = plain
+    } else {
+      self = try FeedbackRequest(
+        Body.object(body), coordinator: coordinator, idempotencyKey: idempotencyKey)
+    }
+  }
+
   package init(
     _ object: JSONObject, coordinator: String, idempotencyKey: String?
   ) throws(Problem) {
@@ -42,6 +56,11 @@ package struct FeedbackRequest: Equatable, Sendable {
       throw Problem(.invalidFields, "job_id, miner_id and outcome are required")
     }
     report = read
+    self.offer = offer
+  }
+
+  init(report: FeedbackReport, offer: String?) {
+    self.report = report
     self.offer = offer
   }
 

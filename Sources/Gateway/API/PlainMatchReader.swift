@@ -133,18 +133,7 @@ struct PlainMatchReader {
     return Int(number.digits)
   }
 
-  private mutating func price() -> Price? {
-    guard let number = scanner.decimal(), number.places <= Price.fractionDigits,
-      !number.isNegative
-    else { return nil }
-    var (units, hasOverflow) = (number.digits, false)
-    for _ in number.places..<Price.fractionDigits {
-      let (product, overflow) = units.multipliedReportingOverflow(by: 10)
-      units = product
-      hasOverflow = hasOverflow || overflow
-    }
-    return hasOverflow || !Limits.priceUnits.contains(units) ? nil : Price(units: units)
-  }
+  private mutating func price() -> Price? { scanner.decimal().flatMap { Price($0) } }
 
   private mutating func explain() -> MatchRequest.Explain? {
     scanner.text().flatMap { MatchRequest.Explain(rawValue: $0) }
@@ -189,5 +178,20 @@ struct PlainMatchReader {
       byte < 0x80 && !(UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte)
     }
     return isLower ? text : text.lowercased()
+  }
+}
+
+extension Price {
+  /// nil for what isn't a price.
+  init?(_ number: JSONScanner.Decimal) {
+    guard number.places <= Self.fractionDigits, !number.isNegative else { return nil }
+    var (units, hasOverflow) = (number.digits, false)
+    for _ in number.places..<Self.fractionDigits {
+      let (product, overflow) = units.multipliedReportingOverflow(by: 10)
+      units = product
+      hasOverflow = hasOverflow || overflow
+    }
+    guard !hasOverflow, Limits.priceUnits.contains(units) else { return nil }
+    self.init(units: units)
   }
 }

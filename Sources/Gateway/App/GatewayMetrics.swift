@@ -26,6 +26,11 @@ struct GatewayMetrics: Sendable {
   private let candidates: CounterSeries
   private let matchLatency: HistogramSeries
   private let rejections: [CounterSeries]
+  private let reports: [Outcome: CounterSeries]
+  private let provenReports: CounterSeries
+  private let unprovenReports: CounterSeries
+  private let repeatedReports: CounterSeries
+  private let feedbackLatency: HistogramSeries
   private let badFrames: CounterSeries
 
   init(registry: PrometheusRegistry) {
@@ -45,6 +50,14 @@ struct GatewayMetrics: Sendable {
     rejections = RejectionReason.allCases.map {
       registry.counter(.matchRejections, [("reason", $0.name)])
     }
+    reports = Dictionary(
+      uniqueKeysWithValues: Outcome.allCases.map {
+        ($0, registry.counter(.feedback, [("outcome", $0.rawValue)]))
+      })
+    provenReports = registry.counter(.feedbackOffers, [("offer", "proven")])
+    unprovenReports = registry.counter(.feedbackOffers, [("offer", "none")])
+    repeatedReports = registry.counter(.feedbackDuplicates)
+    feedbackLatency = registry.histogram(.feedbackLatency)
     badFrames = registry.counter(.limitHits, [("limit", "bad_frame")])
   }
 
@@ -92,14 +105,10 @@ struct GatewayMetrics: Sendable {
   func matchRefused() { refused.increment() }
 
   func fedBack(_ report: FeedbackReport, duplicate: Bool, after duration: Duration) {
-    registry.histogram(.feedbackLatency).record(duration)
-    if duplicate {
-      registry.counter(.feedbackDuplicates).increment()
-    } else {
-      registry.counter(.feedback, [("outcome", report.outcome.rawValue)]).increment()
-      registry.counter(.feedbackOffers, [("offer", report.offer == nil ? "none" : "proven")])
-        .increment()
-    }
+    feedbackLatency.record(duration)
+    if duplicate { return repeatedReports.increment() }
+    reports[report.outcome]?.increment()
+    (report.offer == nil ? unprovenReports : provenReports).increment()
   }
 
   func registered(created: Bool) {

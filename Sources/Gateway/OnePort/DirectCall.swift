@@ -32,5 +32,14 @@ package struct DirectReply {
   let number: Int
 
   /// Sent when all earlier requests of the connection are answered; dropped if the caller is gone.
-  package func send(_ response: ReadyResponse) { handler.answered(number, with: response) }
+  package func send(_ response: ReadyResponse) {
+    write(response)
+    flush()
+  }
+
+  /// The same, but for the system call: it leaves with the next `flush` of any of its connection's
+  /// replies, so that answers which are ready together leave together.
+  package func write(_ response: ReadyResponse) { handler.answered(number, with: response) }
+
+  package func flush() { handler.flushAnswers() }
 }

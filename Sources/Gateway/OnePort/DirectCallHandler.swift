@@ -41,6 +41,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
   private var isReadHeld = false
   private var isReleasing = false
   private var hasPassedOn = false
+  private var hasUnflushed = false
   /// What follows is no request any more.
   private var isBroken = false
 
@@ -199,18 +200,24 @@ final class DirectCallHandler: ChannelDuplexHandler {
     guard let context else { return }
     answers.fill(number, with: response)
     var isLast = false
-    var hasWritten = false
     while var next = answers.popFirst() {
       isLast = life.isLastAnswer
       if isLast { next.headers.replaceOrAdd(name: "Connection", value: "close") }
       let bytes = next.bytes(allocator: context.channel.allocator)
       encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
-      hasWritten = true
+      hasUnflushed = true
       _ = life.answerEnds()
     }
-    guard hasWritten else { return }
+    if isLast {
+      context.flush()
+      context.close(promise: nil)
+    }
+  }
+
+  func flushAnswers() {
+    guard hasUnflushed, let context else { return }
+    hasUnflushed = false
     context.flush()
-    if isLast { return context.close(promise: nil) }
     if !held.isEmpty { release(context: context) }
   }
 

@@ -7,12 +7,9 @@ import NIOPosix
 import OnePort
 import ScorerClient
 
-/// `POST /v1/match` answered on the connection's event loop. It takes only what a coordinator sends
-/// in the ordinary course, credentials included; the route in `MatchRoutes` answers everything else.
+/// Matches and feedback answered on the connection's event loop. It takes only what a coordinator sends
+/// in the ordinary course, credentials included; the routes in `MatchRoutes` answer everything else.
 struct DirectMatch: DirectRoute {
-  /// What `RouterPath` makes of the path: both ways are counted as one.
-  static let path = "/v1/match"
-
   private let desks: [ObjectIdentifier: MatchDesk]
 
   init(gateway: Gateway, envelope: RequestEnvelope, loops: MultiThreadedEventLoopGroup) {
@@ -42,12 +39,19 @@ struct DirectMatch: DirectRoute {
   }
 }
 
-/// The matches of one event loop: asked together, answered together.
+/// The direct calls of one event loop: asked together, answered together.
 final class MatchDesk: DispatchInbox {
-  /// A match without its answer.
+  fileprivate enum Asked {
+    case match(MatchQuery)
+    case feedback(FeedbackReport)
+  }
+
+  /// A call without its answer.
   fileprivate struct Open {
+    var path: DirectPath
     var coordinator: String
-    var query: MatchQuery?
+    /// nil: not read yet.
+    var asked: Asked?
     var requestID: String
     var started: ContinuousClock.Instant
     var reply: DirectReply
@@ -58,7 +62,9 @@ final class MatchDesk: DispatchInbox {
     var open: [Open?] = []
     var freePlaces: [Int] = []
     /// Not asked yet: the rest of the loop's turn may bring more.
-    var waiting: [MatchCall] = []
+    var matches: [MatchCall] = []
+    var reports: [FeedbackCall] = []
+    var isAboutToAsk = false
     var dateSecond: Int64 = -1
     var date = ""
   }
@@ -66,7 +72,8 @@ final class MatchDesk: DispatchInbox {
   private let gateway: Gateway
   private let envelope: RequestEnvelope
   private let matching: Matching
-  private let series: RouteSeries
+  private let reporting: Reporting
+  private let series: [DirectPath: RouteSeries]
   private let loop: any EventLoop
   private let state: NIOLoopBoundBox<State>
 
@@ -75,7 +82,9 @@ final class MatchDesk: DispatchInbox {
     self.envelope = envelope
     self.loop = loop
     matching = Matching(gateway: gateway)
-    series = gateway.metrics.route(DirectMatch.path)
+    reporting = Reporting(gateway: gateway)
+    series = Dictionary(
+      uniqueKeysWithValues: DirectPath.allCases.map { ($0, gateway.metrics.route($0.rawValue)) })
     state = .makeBoxSendingValue(State(), eventLoop: loop)
   }
 
@@ -93,46 +102,97 @@ final class MatchDesk: DispatchInbox {
       }
     } catch { return nil }
     return DirectMatchCall(
-      desk: self, coordinator: coordinator,
+      desk: self, head: fields, coordinator: coordinator,
       requestID: RequestEnvelope.requestID(sent: fields.requestID))
   }
 
-  fileprivate func ask(_ request: MatchRequest, _ open: Open) {
-    let call: Int
-    if let place = state.value.freePlaces.popLast() {
-      call = place
-      state.value.open[place] = open
-    } else {
-      call = state.value.open.count
-      state.value.open.append(open)
+  /// Counts the call against its coordinator, reads it, and hands it over.
+  fileprivate func ask(_ body: ByteBuffer, idempotencyKey: String?, _ call: Open) {
+    var open = call
+    do throws(Problem) {
+      switch open.path {
+      case .match:
+        let request = try matchRequest(body, &open)
+        open.asked = .match(request.query)
+        state.value.matches.append(
+          MatchCall(
+            call: keep(open), query: request.query,
+            deadlineMilliseconds: request.deadlineMilliseconds, after: gateway.acknowledged.upTo))
+      case .feedback:
+        open.left = try gateway.limits.spend(.feedback, by: open.coordinator)
+        let report = try reporting.read(
+          body, of: open.coordinator, idempotencyKey: idempotencyKey)
+        open.asked = .feedback(report)
+        state.value.reports.append(
+          FeedbackCall(
+            call: keep(open), report: report,
+            deadlineMilliseconds: Reporting.deadlineMilliseconds))
+      }
+    } catch {
+      refuse(open, error)
+      return open.reply.flush()
     }
-    state.value.waiting.append(
-      MatchCall(
-        call: call, query: request.query, deadlineMilliseconds: request.deadlineMilliseconds,
-        after: gateway.acknowledged.upTo))
-    if state.value.waiting.count == 1 { loop.execute { self.askWaiting() } }
+    if state.value.isAboutToAsk { return }
+    state.value.isAboutToAsk = true
+    loop.execute { self.askWaiting() }
+  }
+
+  private func matchRequest(
+    _ body: ByteBuffer, _ open: inout Open
+  ) throws(Problem) -> MatchRequest {
+    do throws(Problem) {
+      open.left = try gateway.limits.spend(.match, by: open.coordinator)
+      return try body.matchRequest()
+    } catch {
+      gateway.metrics.matchRefused()
+      throw error
+    }
+  }
+
+  /// - Returns: what it is known by until it is answered.
+  private func keep(_ open: Open) -> Int {
+    if let place = state.value.freePlaces.popLast() {
+      state.value.open[place] = open
+      return place
+    }
+    state.value.open.append(open)
+    return state.value.open.count - 1
   }
 
   private func askWaiting() {
-    let calls = state.value.waiting
-    state.value.waiting.removeAll(keepingCapacity: true)
-    gateway.scorers.match(calls, inbox: self)
+    state.value.isAboutToAsk = false
+    let (matches, reports) = (state.value.matches, state.value.reports)
+    state.value.matches.removeAll(keepingCapacity: true)
+    state.value.reports.removeAll(keepingCapacity: true)
+    if !reports.isEmpty { gateway.scorers.feedback(reports, inbox: self) }
+    if !matches.isEmpty { gateway.scorers.match(matches, inbox: self) }
   }
 
-  func deliver(_ deliveries: [MatchDelivery]) {
+  func deliver(_ deliveries: [DispatchDelivery]) {
     loop.execute {
-      for delivery in deliveries { self.finish(delivery) }
+      // Those of one connection leave together.
+      let replies = deliveries.compactMap { self.finish($0) }
+      for reply in replies { reply.flush() }
     }
   }
 
-  private func finish(_ delivery: MatchDelivery) {
+  /// - Returns: what the answer was written to, and is still to be flushed.
+  private func finish(_ delivery: DispatchDelivery) -> DirectReply? {
     guard let open = exchange(&state.value.open[delivery.call], with: nil),
-      let query = open.query
-    else { return }
+      let asked = open.asked
+    else { return nil }
     state.value.freePlaces.append(delivery.call)
     do {
-      let body = try matching.answer(
-        delivery.outcome.map(\.answer), to: query, of: open.coordinator, since: open.started)
+      let body =
+        switch asked {
+        case .match(let query):
+          try matching.answer(
+            MatchReply.from(delivery.outcome).map(\.answer), to: query, of: open.coordinator,
+            since: open.started)
+        case .feedback(let report):
+          try reporting.answer(
+            FeedbackReply.from(delivery.outcome), to: report, since: open.started)
+        }
       var headers: HTTPHeaders = [
         "Content-Type": "application/json", HTTPField.Name.requestID.rawName: open.requestID,
       ]
@@ -140,22 +200,23 @@ final class MatchDesk: DispatchInbox {
         headers.add(name: RateLimitFields.name, value: left.state)
         headers.add(name: RateLimitFields.policyName, value: left.policy)
       }
-      send(ReadyResponse(status: .ok, headers: headers, body: body), to: open)
+      write(ReadyResponse(status: .ok, headers: headers, body: body), to: open)
     } catch {
       refuse(open, error)
     }
+    return open.reply
   }
 
-  fileprivate func refuse(_ open: Open, _ problem: Problem) {
-    envelope.note(problem, problem, requestID: open.requestID, path: DirectMatch.path)
-    send(ReadyResponse(problem, requestID: open.requestID), to: open)
+  private func refuse(_ open: Open, _ problem: Problem) {
+    envelope.note(problem, problem, requestID: open.requestID, path: open.path.rawValue)
+    write(ReadyResponse(problem, requestID: open.requestID), to: open)
   }
 
-  private func send(_ response: ReadyResponse, to open: Open) {
+  private func write(_ response: ReadyResponse, to open: Open) {
     var response = response
     response.headers.add(name: "Date", value: date())
-    series.answered(status: Int(response.status.code), after: .now - open.started)
-    open.reply.send(response)
+    series[open.path]?.answered(status: Int(response.status.code), after: .now - open.started)
+    open.reply.write(response)
   }
 
   /// Made anew each second.
@@ -167,41 +228,28 @@ final class MatchDesk: DispatchInbox {
     }
     return state.value.date
   }
-
-  /// Counts it against its coordinator, then reads it.
-  fileprivate func read(_ body: ByteBuffer, _ open: inout Open) throws(Problem) -> MatchRequest {
-    do throws(Problem) {
-      open.left = try gateway.limits.spend(.match, by: open.coordinator)
-      return try body.matchRequest()
-    } catch {
-      gateway.metrics.matchRefused()
-      throw error
-    }
-  }
 }
 
-/// One match that came in directly.
+/// One request that came in directly.
 private final class DirectMatchCall: DirectCall {
   private let desk: MatchDesk
+  private let head: DirectMatchHead
   private let coordinator: String
   private let requestID: String
   private let started = ContinuousClock.now
 
-  init(desk: MatchDesk, coordinator: String, requestID: String) {
+  init(desk: MatchDesk, head: DirectMatchHead, coordinator: String, requestID: String) {
     self.desk = desk
+    self.head = head
     self.coordinator = coordinator
     self.requestID = requestID
   }
 
   func answer(body: ByteBuffer, _ reply: DirectReply) {
-    var open = MatchDesk.Open(
-      coordinator: coordinator, query: nil, requestID: requestID, started: started, reply: reply)
-    do throws(Problem) {
-      let request = try desk.read(body, &open)
-      open.query = request.query
-      desk.ask(request, open)
-    } catch {
-      desk.refuse(open, error)
-    }
+    desk.ask(
+      body, idempotencyKey: head.idempotencyKey,
+      MatchDesk.Open(
+        path: head.path, coordinator: coordinator, requestID: requestID, started: started,
+        reply: reply))
   }
 }

@@ -2,11 +2,26 @@ import Domain
 import Hummingbird
 import NIOHTTP1
 
-/// What a match's direct way in needs of a request's head. A head that is unusual in any way has
+/// What requests have a direct way in for. Each is the route's path, as `RouterPath` has it: both ways are
+/// counted as one.
+enum DirectPath: String, CaseIterable {
+  case match = "/v1/match"
+  case feedback = "/v1/feedback"
+
+  init?(uri: String) {
+    switch uri {
+    case "/v1/match", "/v1/match/": self = .match
+    case "/v1/feedback", "/v1/feedback/": self = .feedback
+    default: return nil
+    }
+  }
+}
+
+/// What the direct way in needs of a request's head. A head that is unusual in any way has
 /// none of it: such requests go through the router.
 struct DirectMatchHead {
-  private static let path = "/v1/match"
-
+  let path: DirectPath
+  private(set) var idempotencyKey: String?
   private(set) var authorization: String?
   private(set) var key: String?
   private(set) var requestID: String?
@@ -14,9 +29,9 @@ struct DirectMatchHead {
   private var contentLength: String?
 
   init?(_ head: HTTPRequestHead) {
-    guard head.method == .POST, head.version == .http1_1,
-      head.uri == Self.path || head.uri == Self.path + "/"
+    guard head.method == .POST, head.version == .http1_1, let path = DirectPath(uri: head.uri)
     else { return nil }
+    self.path = path
     for (name, value) in head.headers {
       guard take(name, value) else { return nil }
     }
@@ -38,6 +53,7 @@ struct DirectMatchHead {
     case 13 where name.isASCII("authorization"): return Self.set(&authorization, value)
     case 13 where name.isASCII("x-poolhub-key"): return Self.set(&key, value)
     case 14 where name.isASCII("content-length"): return Self.set(&contentLength, value)
+    case 15 where name.isASCII("idempotency-key"): return Self.set(&idempotencyKey, value)
     case 17: return !name.isASCII("transfer-encoding")
     default: return true
     }

@@ -7,18 +7,14 @@ import ScorerClient
 
 /// What coordinators do: ask for miners, and say how the work went.
 struct MatchRoutes {
-  /// Feedback waits for a commit, so it gets longer than a match.
-  private static let feedbackDeadlineMilliseconds = 10_000
-
   let gateway: Gateway
   private let matching: Matching
-  private let offers: OfferCheck
+  private let reporting: Reporting
   private let batchRoom = BatchRoom()
 
   init(gateway: Gateway) {
     self.gateway = gateway
-    offers = OfferCheck(
-      offers: gateway.offers, isRequired: gateway.settings.offers == .required)
+    reporting = Reporting(gateway: gateway)
     matching = Matching(gateway: gateway)
   }
 
@@ -114,20 +110,19 @@ struct MatchRoutes {
     let started = ContinuousClock.now
     let coordinator = try gateway.callers.coordinator(request)
     let left = try gateway.limits.spend(.feedback, by: coordinator)
-    let body = try FeedbackRequest(
-      await request.jsonObject(), coordinator: coordinator,
+    let report = try reporting.read(
+      await request.jsonBytes(), of: coordinator,
       idempotencyKey: request.headers[.idempotencyKey])
-    let report = try offers.prove(body, at: .now)
-    let reply: FeedbackReply
+    let outcome: Result<FeedbackReply, DispatchError>
     do {
-      reply = try await gateway.scorers.feedback(
-        report, deadlineMilliseconds: Self.feedbackDeadlineMilliseconds)
+      outcome = .success(
+        try await gateway.scorers.feedback(
+          report, deadlineMilliseconds: Reporting.deadlineMilliseconds))
     } catch {
-      throw Problem(error)
+      outcome = .failure(error)
     }
-    gateway.acknowledged.note(reply.written)
-    gateway.metrics.fedBack(
-      report, duplicate: reply.receipt.isDuplicate, after: .now - started)
-    return Response.json(MinerAnswer.feedback(reply.receipt)).telling(left)
+    return Response.json(
+      try reporting.answer(outcome, to: report, since: started)
+    ).telling(left)
   }
 }

@@ -1,16 +1,16 @@
 import Domain
 
-/// Takes the answers to many matches at once: those of one event loop, say.
+/// Takes the answers to many requests at once: those of one event loop, say.
 package protocol DispatchInbox: AnyObject, Sendable {
   /// Called from any thread; a turn of the router's thread calls it once at most.
-  func deliver(_ deliveries: [MatchDelivery])
+  func deliver(_ deliveries: [DispatchDelivery])
 }
 
-/// What became of one match.
-package struct MatchDelivery: Sendable {
+/// What became of one request.
+package struct DispatchDelivery: Sendable {
   /// The call that the inbox's owner asked with.
   package var call: Int
-  package var outcome: Result<MatchReply, DispatchError>
+  package var outcome: DispatchOutcome
 }
 
 /// A match that is asked with an inbox.
@@ -30,6 +30,20 @@ package struct MatchCall: Sendable {
   }
 }
 
+/// A report that is handed in with an inbox.
+package struct FeedbackCall: Sendable {
+  /// Whatever the inbox's owner knows it by.
+  package var call: Int
+  package var report: FeedbackReport
+  package var deadlineMilliseconds: Int
+
+  package init(call: Int, report: FeedbackReport, deadlineMilliseconds: Int) {
+    self.call = call
+    self.report = report
+    self.deadlineMilliseconds = deadlineMilliseconds
+  }
+}
+
 /// Who waits for an outcome.
 enum DispatchWaiter: Sendable {
   case task(CheckedContinuation<DispatchOutcome, Never>)
@@ -40,7 +54,7 @@ enum DispatchWaiter: Sendable {
 struct DispatchDeliveries {
   private struct Batch {
     var inbox: any DispatchInbox
-    var deliveries: [MatchDelivery]
+    var deliveries: [DispatchDelivery]
   }
 
   /// As many as there are event loops, so a walk finds the right one.
@@ -50,7 +64,7 @@ struct DispatchDeliveries {
     switch waiter {
     case .task(let continuation): continuation.resume(returning: outcome)
     case .inbox(let inbox, let call):
-      let delivery = MatchDelivery(call: call, outcome: MatchReply.from(outcome))
+      let delivery = DispatchDelivery(call: call, outcome: outcome)
       if let place = batches.firstIndex(where: { $0.inbox === inbox }) {
         batches[place].deliveries.append(delivery)
       } else {

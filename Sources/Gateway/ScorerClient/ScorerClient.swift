@@ -97,19 +97,13 @@ package final class ScorerClient: Service, Sendable {
   /// with its call.
   package func match(_ calls: [MatchCall], inbox: any DispatchInbox) {
     let now = MonotonicClock.microseconds()
-    let (takenCount, outcome) = mailbox.post(
-      contentsOf: calls.map { call in
-        .ask(
-          DispatchRequest(
-            message: .matchRequest(call.query),
-            deadline: now + Int64(call.deadlineMilliseconds) * 1_000, required: call.after,
-            token: .inbox(inbox, call: call.call)))
-      })
-    guard takenCount < calls.count else { return }
-    view.content.withLock { $0.unseenCount += calls.count - takenCount }
-    let error = outcome == .closed ? DispatchError.noScorer : .overloaded
-    inbox.deliver(
-      calls[takenCount...].map { MatchDelivery(call: $0.call, outcome: .failure(error)) })
+    ask(
+      calls.map { call in
+        DispatchRequest(
+          message: .matchRequest(call.query),
+          deadline: now + Int64(call.deadlineMilliseconds) * 1_000, required: call.after,
+          token: .inbox(inbox, call: call.call))
+      }, isUrgent: false)
   }
 
   /// The best miners for each of `queries`, all by one scorer and one after another, so that those that are
@@ -132,11 +126,21 @@ package final class ScorerClient: Service, Sendable {
   package func feedback(
     _ report: FeedbackReport, deadlineMilliseconds: Int
   ) async throws(DispatchError) -> FeedbackReply {
-    let reply = try await ask(
-      .feedbackRequest(report), deadlineMilliseconds: deadlineMilliseconds, after: .zero
-    ).get()
-    guard case .feedbackReply(let receipt) = reply.message else { throw .faulty }
-    return FeedbackReply(receipt: receipt, written: reply.streamID, scorerID: reply.scorerID)
+    let outcome = await ask(
+      .feedbackRequest(report), deadlineMilliseconds: deadlineMilliseconds, after: .zero)
+    return try FeedbackReply.from(outcome).get()
+  }
+
+  /// The same for many at once and with no task, as with matches.
+  package func feedback(_ calls: [FeedbackCall], inbox: any DispatchInbox) {
+    let now = MonotonicClock.microseconds()
+    ask(
+      calls.map { call in
+        DispatchRequest(
+          message: .feedbackRequest(call.report),
+          deadline: now + Int64(call.deadlineMilliseconds) * 1_000, required: .zero,
+          token: .inbox(inbox, call: call.call))
+      }, isUrgent: true)
   }
 
   /// Every scorer that this gateway knows, as of its last beat.
@@ -169,6 +173,17 @@ package final class ScorerClient: Service, Sendable {
   /// Where scorers can connect, with the port that was found; nil before `run` and after it.
   package var boundEndpoint: String? { view.content.withLock { $0.boundEndpoint } }
 
+  private func ask(_ requests: [DispatchRequest<DispatchWaiter>], isUrgent: Bool) {
+    let (takenCount, outcome) = mailbox.post(
+      contentsOf: requests.map { .ask($0) }, isUrgent: isUrgent)
+    guard takenCount < requests.count else { return }
+    view.content.withLock { $0.unseenCount += requests.count - takenCount }
+    let error = outcome == .closed ? DispatchError.noScorer : .overloaded
+    var deliveries = DispatchDeliveries()
+    for request in requests[takenCount...] { deliveries.add(.failure(error), for: request.token) }
+    deliveries.deliver()
+  }
+
   private func ask(
     _ message: Message, deadlineMilliseconds: Int, after: StreamID
   ) async -> DispatchOutcome {
@@ -197,7 +212,7 @@ package struct MatchReply: Equatable, Sendable {
   package var applied: StreamID
   package var scorerID: String
 
-  static func from(_ outcome: DispatchOutcome) -> Result<MatchReply, DispatchError> {
+  package static func from(_ outcome: DispatchOutcome) -> Result<MatchReply, DispatchError> {
     switch outcome {
     case .success(let reply):
       guard case .matchReply(let answer) = reply.message else { return .failure(.faulty) }
@@ -222,4 +237,12 @@ package struct FeedbackReply: Equatable, Sendable {
   /// The stream entry that holds its change: a match after it sees the new trust.
   package var written: StreamID
   package var scorerID: String
+
+  package static func from(_ outcome: DispatchOutcome) -> Result<FeedbackReply, DispatchError> {
+    outcome.flatMap { reply in
+      guard case .feedbackReply(let receipt) = reply.message else { return .failure(.faulty) }
+      return .success(
+        FeedbackReply(receipt: receipt, written: reply.streamID, scorerID: reply.scorerID))
+    }
+  }
 }

@@ -63,6 +63,8 @@ struct FeedbackBatch {
   private(set) var newReports: [NewReport] = []
   private(set) var newKeys: [KeyName: KeyUse] = [:]
   private(set) var changedPairs: Set<Pair> = []
+  /// Those of the changed pairs that nothing was stored about.
+  private(set) var newPairs: Set<Pair> = []
   private(set) var changedMiners: Set<MinerID> = []
   private(set) var changedCoordinators: Set<String> = []
 
@@ -89,7 +91,7 @@ struct FeedbackBatch {
   mutating func record(_ report: FeedbackReport) -> Result<FeedbackReceipt, FeedbackError> {
     guard Self.isStorable(report) else { return .failure(.invalidText) }
     let name = report.idempotencyKey.map { KeyName(coordinator: report.coordinator, key: $0) }
-    let body = Self.body(of: report)
+    let body = name == nil ? [] : Self.body(of: report)
     if let name, let use = keys[name], isAlive(use) {
       if use.body != body { return .failure(.keyReusedWithAnotherBody) }
       return .success(receipt(use.counted, isDuplicate: true))
@@ -133,9 +135,9 @@ struct FeedbackBatch {
 
   private mutating func count(_ report: FeedbackReport, on evidence: MinerEvidence) -> Counted {
     let coordinator = report.coordinator
+    let known = evidence.evidence(of: coordinator)
     let weight = rule.weight(
-      of: report.outcome, isProven: report.offer != nil, at: now,
-      pair: evidence.evidence(of: coordinator)?.today ?? .none,
+      of: report.outcome, isProven: report.offer != nil, at: now, pair: known?.today ?? .none,
       coordinator: coordinators[coordinator] ?? .none)
     var evidence = evidence
     let before = evidence.trust
@@ -144,7 +146,9 @@ struct FeedbackBatch {
     if evidence.trust.version != before.version {
       miners[report.minerID] = evidence
       changedMiners.insert(report.minerID)
-      changedPairs.insert(Pair(minerID: report.minerID, coordinator: coordinator))
+      let pair = Pair(minerID: report.minerID, coordinator: coordinator)
+      changedPairs.insert(pair)
+      if known == nil { newPairs.insert(pair) }
       coordinators[coordinator, default: .none].add(weight, for: report.outcome, at: now)
       changedCoordinators.insert(coordinator)
     }

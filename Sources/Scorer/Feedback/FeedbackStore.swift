@@ -16,8 +16,8 @@ package struct RecordedFeedback: Equatable, Sendable {
   package var receipt: FeedbackReceipt
   /// The miner's trust after everything in the batch: what the scorers must learn.
   package var trust: MinerTrust
-  /// The outbox row that carries `trust`, shared by all reports of the batch on this miner; nil
-  /// when the report changed nothing (a duplicate, or an accepted job).
+  /// The outbox row that carries `trust`, shared by all reports of the batch; nil when the report
+  /// changed nothing (a duplicate, or an accepted job).
   package var outboxID: Int64?
 
   package init(receipt: FeedbackReceipt, trust: MinerTrust, outboxID: Int64?) {

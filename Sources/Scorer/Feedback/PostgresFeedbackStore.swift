@@ -8,8 +8,8 @@ import Trust
 /// Rows are locked in the order miners (by id), coordinators (by name), idempotency keys (by coordinator
 /// and key), so that no two batches wait for each other.
 package struct PostgresFeedbackStore: FeedbackStore {
-  /// Packs a miner's new trust for the outbox.
-  package typealias Encode = @Sendable (MinerID, MinerTrust) -> [UInt8]
+  /// Packs miners' new trust for the outbox.
+  package typealias Encode = @Sendable ([(MinerID, MinerTrust)]) -> [UInt8]
 
   /// How often a batch starts over because another one got in its way.
   private static let attemptLimit = 3
@@ -71,37 +71,23 @@ package struct PostgresFeedbackStore: FeedbackStore {
   private func record(
     _ reports: [FeedbackReport], on connection: inout PostgresConnection
   ) throws -> [Result<RecordedFeedback, FeedbackError>] {
-    try FeedbackTables.planForGrowth(on: &connection)
-    let storable = reports.filter(FeedbackBatch.isStorable)
-    let miners = try FeedbackTables.lockMiners(of: storable, on: &connection)
-    let coordinators = try FeedbackTables.lockCoordinators(of: storable, on: &connection)
-    // Read under the locks, so each after everything that was committed on these miners before.
-    let clock = try FeedbackTables.clock(count: reports.count, on: &connection)
+    let stored = try FeedbackTables.read(
+      reports.filter(FeedbackBatch.isStorable), on: &connection)
     var batch = FeedbackBatch(
-      miners: miners, coordinators: coordinators,
-      counted: try FeedbackTables.counted(storable, on: &connection),
-      keys: try FeedbackTables.keys(of: storable, on: &connection),
-      now: clock.now, ids: clock.reportIDs, rule: rule)
+      miners: stored.miners, coordinators: stored.coordinators, counted: stored.counted,
+      keys: stored.keys, now: stored.now, ids: stored.ids, rule: rule)
     let receipts = reports.map { report in batch.record(report) }
-
-    try FeedbackTables.insert(batch.newReports, at: batch.now, on: &connection)
-    let changed = batch.changedMiners.sorted()
-    try FeedbackTables.updateTrust(changed, of: batch, on: &connection)
-    try FeedbackTables.updateCoordinators(of: batch, on: &connection)
-    guard try FeedbackTables.insert(batch.newKeys, at: batch.now, on: &connection) else {
-      throw KeyTaken()
-    }
-    let outboxIDs = Dictionary(uniqueKeysWithValues: zip(changed, clock.outboxIDs))
-    let payloads = changed.map { encode($0, batch.miners[$0]?.trust ?? .none) }
-    try FeedbackTables.insert(
-      payloads, ids: Array(clock.outboxIDs.prefix(changed.count)), on: &connection)
+    let changed = batch.changedMiners.map { ($0, batch.miners[$0]?.trust ?? .none) }
+    let written = try FeedbackTables.write(
+      batch, payload: changed.isEmpty ? nil : encode(changed), on: &connection)
+    if written.isKeyTaken { throw KeyTaken() }
 
     return zip(reports, receipts).map { report, result in
       result.map { receipt in
         let trust = batch.miners[receipt.minerID]?.trust ?? .none
         let isChange = !receipt.isDuplicate && report.outcome != .accepted
         return RecordedFeedback(
-          receipt: receipt, trust: trust, outboxID: isChange ? outboxIDs[receipt.minerID] : nil)
+          receipt: receipt, trust: trust, outboxID: isChange ? written.outboxID : nil)
       }
     }
   }

@@ -3,97 +3,117 @@ import Domain
 import Feedback
 import Logging
 import Messaging
-import Threads
+import Synchronization
 import Wire
 
 /// Takes feedback from the index thread, records it in PostgreSQL, tells everybody by the change
-/// stream, and hands the answer back. What arrives while one transaction runs makes the next.
+/// stream, and hands the answers back. What arrives while one transaction runs makes the next.
 final class FeedbackDesk: Sendable {
   private static let batchLimit = 512
   /// More than this waiting is refused at once.
   private static let queueLimit = 8_192
 
-  private struct Report: Sendable {
+  /// A report, and whom to answer.
+  struct Arrival: Sendable {
     var report: FeedbackReport
+    var requestID: UInt64
+    var gateway: Int
     /// Monotonic microseconds; nobody waits beyond it.
     var deadline: Int64
+
+    func answer(_ message: Message, upTo streamID: StreamID = .zero) -> FeedbackAnswer {
+      FeedbackAnswer(
+        record: Record(requestID: requestID, streamID: streamID, message: message),
+        gateway: gateway)
+    }
+
+    func refusal(_ code: Failure.Code) -> FeedbackAnswer { answer(.failure(Failure(code))) }
   }
 
-  /// Whoever handed it in has given up, and will hand it in again.
-  private struct Overdue: Error {}
-
-  private struct Written: Sendable {
-    var receipt: FeedbackReceipt
-    /// The stream entry that carries its trust; zero when the stream was out of reach.
-    var streamID: StreamID
+  private struct State {
+    var waiting: [Arrival] = []
+    var isRunning = false
   }
 
+  private let store: any FeedbackStore
+  private let writer: ChangeWriter
   private let inbox: IndexInbox
-  private let batcher: Batcher<Report, Written>
   private let logger: Logger
+  private let state = Mutex(State())
 
   init(store: any FeedbackStore, writer: ChangeWriter, inbox: IndexInbox, logger: Logger) {
+    self.store = store
+    self.writer = writer
     self.inbox = inbox
     self.logger = logger
-    batcher = Batcher(batchLimit: Self.batchLimit, queueLimit: Self.queueLimit) { reports in
-      try await Self.record(reports, in: store, writer: writer)
+  }
+
+  /// An answer to each comes to the inbox, whatever happens.
+  func take(_ arrivals: [Arrival]) {
+    if arrivals.isEmpty { return }
+    let (refused, starts) = state.withLock { state in
+      let room = max(0, Self.queueLimit - state.waiting.count)
+      state.waiting += arrivals.prefix(room)
+      defer { state.isRunning = state.isRunning || !state.waiting.isEmpty }
+      return (arrivals.dropFirst(room), !state.isRunning && !state.waiting.isEmpty)
+    }
+    if !refused.isEmpty { inbox.post(.answers(refused.map { $0.refusal(.overloaded) })) }
+    if starts { Task { await drain() } }
+  }
+
+  private func drain() async {
+    while let batch = takeBatch() {
+      // Whoever handed in a late one has given up, and will hand it in again.
+      let now = MonotonicClock.microseconds()
+      let late = batch.filter { $0.deadline <= now }
+      if !late.isEmpty { inbox.post(.answers(late.map { $0.refusal(.deadlinePassed) })) }
+      await record(batch.filter { now < $0.deadline })
     }
   }
 
-  /// The answer comes to the inbox, whatever happens.
-  func take(_ report: FeedbackReport, requestID: UInt64, gateway: Int, deadline: Int64) {
-    Task {
-      let record = await answer(
-        to: Report(report: report, deadline: deadline), requestID: requestID)
-      inbox.post(.answer(record, gateway: gateway))
+  private func takeBatch() -> [Arrival]? {
+    state.withLock { state in
+      let batch = Array(state.waiting.prefix(Self.batchLimit))
+      state.waiting.removeFirst(batch.count)
+      state.isRunning = !batch.isEmpty
+      return batch.isEmpty ? nil : batch
     }
   }
 
-  private func answer(to report: Report, requestID: UInt64) async -> Record {
+  /// One transaction. The next one need not wait for the stream: its changes may come in any order.
+  private func record(_ batch: [Arrival]) async {
+    if batch.isEmpty { return }
     do {
-      let written = try await batcher.submit(report)
-      return Record(
-        requestID: requestID, streamID: written.streamID,
-        message: .feedbackReply(written.receipt))
+      let results = try await store.record(batch.map(\.report))
+      Task { await tell(results, to: batch) }
     } catch {
-      return Record(requestID: requestID, message: .failure(Failure(code(of: error))))
-    }
-  }
-
-  private func code(of error: any Error) -> Failure.Code {
-    switch error {
-    case FeedbackError.unknownMiner: return .unknownMiner
-    case FeedbackError.keyReusedWithAnotherBody: return .keyReused
-    case FeedbackError.invalidText: return .badRequest
-    case is Overdue: return .deadlinePassed
-    case is Batcher<Report, Written>.QueueFull: return .overloaded
-    default:
       logger.warning("feedback could not be stored", metadata: ["reason": "\(error)"])
-      return .storeUnavailable
+      inbox.post(.answers(batch.map { $0.refusal(.storeUnavailable) }))
     }
   }
 
-  /// One transaction, then one stream entry. A duplicate's trust is sent too: the first time may have
+  /// One stream entry, then the answers. A duplicate's trust is sent too: the first time may have
   /// ended between the two.
-  private static func record(
-    _ reports: [Report], in store: any FeedbackStore, writer: ChangeWriter
-  ) async throws -> [Result<Written, any Error>] {
-    let now = MonotonicClock.microseconds()
-    let wanted = reports.filter { now < $0.deadline }
-    let results = wanted.isEmpty ? [] : try await store.record(wanted.map(\.report))
+  private func tell(
+    _ results: [Result<RecordedFeedback, FeedbackError>], to batch: [Arrival]
+  ) async {
     let recorded = results.compactMap { try? $0.get() }
     let changes = recorded.map { Change.trust($0.receipt.minerID, $0.trust) }
     var streamID: StreamID?
     if !changes.isEmpty {
-      streamID = await writer.append(changes, outboxIDs: recorded.compactMap(\.outboxID))
+      let outboxIDs = Set(recorded.compactMap(\.outboxID))
+      streamID = await writer.append(changes, outboxIDs: Array(outboxIDs))
     }
-    var next = results.makeIterator()
-    return reports.map { report in
-      guard now < report.deadline, let result = next.next() else { return .failure(Overdue()) }
-      return
-        result
-        .map { Written(receipt: $0.receipt, streamID: streamID ?? .zero) }
-        .mapError { $0 as any Error }
+    let answers = zip(batch, results).map { arrival, result in
+      switch result {
+      case .success(let recorded):
+        // Zero when the stream was out of reach.
+        arrival.answer(.feedbackReply(recorded.receipt), upTo: streamID ?? .zero)
+      case .failure(.unknownMiner): arrival.refusal(.unknownMiner)
+      case .failure(.keyReusedWithAnotherBody): arrival.refusal(.keyReused)
+      case .failure(.invalidText): arrival.refusal(.badRequest)
+      }
     }
+    inbox.post(.answers(answers))
   }
 }

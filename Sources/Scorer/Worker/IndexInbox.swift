@@ -18,12 +18,18 @@ enum IndexEvent: Sendable {
   case snapshotLoaded(generation: Int, upTo: StreamID)
   /// Those that announce themselves now.
   case gateways([GatewayAnnouncement])
-  /// An answer to a feedback, for the gateway that asked.
-  case answer(Record, gateway: Int)
+  /// What became of feedback.
+  case answers([FeedbackAnswer])
   /// How to rank from now on.
   case ranking(Weights, NewcomerPolicy)
   /// Say goodbye, finish, end.
   case stop
+}
+
+/// An answer to a feedback, for the gateway that asked.
+struct FeedbackAnswer: Sendable {
+  var record: Record
+  var gateway: Int
 }
 
 /// The way to the index thread: a list swapped whole, and a bell.

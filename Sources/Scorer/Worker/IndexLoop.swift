@@ -130,11 +130,7 @@ struct IndexLoop<Index: MinerIndex> {
       case .snapshotPart(let changes): apply(changes)
       case .snapshotLoaded(let generation, let id): snapshotLoaded(generation, upTo: id)
       case .gateways(let announced): look(at: announced)
-      case .answer(let record, let gateway):
-        feedbackInWork -= 1
-        if record.message == .failure(Failure(.deadlinePassed)) { droppedCount += 1 }
-        if record.message == .failure(Failure(.overloaded)) { refusedCount += 1 }
-        dealers.queue(record, to: gateway)
+      case .answers(let answers): for answer in answers { reply(answer) }
       case .ranking(let weights, let newcomers): rank(by: weights, newcomers)
       case .stop: leave()
       }
@@ -255,21 +251,21 @@ struct IndexLoop<Index: MinerIndex> {
   /// that gateways can have sent, at least, and is taken before they hear that they may send again.
   private mutating func takeRequests(now: Int64) throws(ZMQError) {
     let age = max(0, now - lastFlush - Self.sendingMicroseconds)
-    var feedback: [(gateway: Int, record: Record)] = []
+    var reports: [FeedbackDesk.Arrival] = []
     var others: [(gateway: Int, record: Record)] = []
     try dealers.receiveAll(limit: age > 0 ? .max : Self.requestsPerTurn, now: now) {
       gateway, record in
-      if case .feedbackRequest = record.message {
-        feedback.append((gateway, record))
+      if case .feedbackRequest(let report) = record.message {
+        reports.append(
+          FeedbackDesk.Arrival(
+            report: report, requestID: record.requestID, gateway: gateway,
+            deadline: Self.deadline(of: record, since: now - age)))
       } else {
         others.append((gateway, record))
       }
     }
-    for (gateway, record) in feedback {
-      if case .feedbackRequest(let report) = record.message {
-        take(report, record, from: gateway, since: now - age)
-      }
-    }
+    feedbackInWork += reports.count
+    feedback.take(reports)
     for (gateway, record) in others {
       switch record.message {
       case .matchRequest(let query): take(.one(query), record, from: gateway, since: now - age)
@@ -287,7 +283,7 @@ struct IndexLoop<Index: MinerIndex> {
     guard progress.isReady else { return refuse(record.requestID, .notReady, gateway) }
     let match = ParkedMatches.Match(
       gateway: gateway, requestID: record.requestID, asked: asked, after: record.streamID,
-      deadline: deadline(of: record, since: start))
+      deadline: Self.deadline(of: record, since: start))
     if record.streamID <= progress.applied {
       answer(match)
     } else if !parked.park(match) {
@@ -300,7 +296,7 @@ struct IndexLoop<Index: MinerIndex> {
     refuse(match.requestID, .overloaded, match.gateway)
   }
 
-  private func deadline(of record: Record, since start: Int64) -> Int64 {
+  private static func deadline(of record: Record, since start: Int64) -> Int64 {
     let budget = record.budgetMicroseconds
     return start + (budget == 0 ? Int64(UInt32.max) : Int64(budget))
   }
@@ -357,13 +353,13 @@ struct IndexLoop<Index: MinerIndex> {
       to: match.gateway)
   }
 
-  private mutating func take(
-    _ report: FeedbackReport, _ record: Record, from gateway: Int, since start: Int64
-  ) {
-    feedbackInWork += 1
-    feedback.take(
-      report, requestID: record.requestID, gateway: gateway,
-      deadline: deadline(of: record, since: start))
+  private mutating func reply(_ answer: FeedbackAnswer) {
+    feedbackInWork -= 1
+    if case .failure(let failure) = answer.record.message {
+      if failure.code == .deadlinePassed { droppedCount += 1 }
+      if failure.code == .overloaded { refusedCount += 1 }
+    }
+    dealers.queue(answer.record, to: answer.gateway)
   }
 
   private func showHoldings(of ids: [MinerID], _ record: Record, to gateway: Int) {

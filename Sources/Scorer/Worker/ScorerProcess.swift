@@ -44,8 +44,8 @@ struct ScorerProcess {
       client: redis, keys: keys, liveStatus: liveStatus, outbox: outbox, options: writing,
       logger: logger)
     let inbox = IndexInbox()
-    let feedbackStore = PostgresFeedbackStore(pool: pool, rule: trustRule) { id, trust in
-      ChangeCodec.encode([.trust(id, trust)])
+    let feedbackStore = PostgresFeedbackStore(pool: pool, rule: trustRule) { trust in
+      ChangeCodec.encode(trust.map { .trust($0, $1) })
     }
     let feedback = FeedbackDesk(
       store: feedbackStore, writer: writer, inbox: inbox, logger: logger)

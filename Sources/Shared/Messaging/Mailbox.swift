@@ -33,13 +33,15 @@ package final class Mailbox<Item: Sendable>: Sendable {
     return outcome
   }
 
-  /// Hands over several at once, from any thread, as far as there is room.
+  /// Hands over several at once, from any thread, as far as there is room; all if they are urgent.
   ///
   /// - Returns: how many were taken, from the first on; and whether there was room for all.
-  package func post(contentsOf new: [Item]) -> (takenCount: Int, outcome: PostOutcome) {
+  package func post(
+    contentsOf new: [Item], isUrgent: Bool = false
+  ) -> (takenCount: Int, outcome: PostOutcome) {
     let (taken, outcome, mustRing) = state.withLock { state -> (Int, PostOutcome, Bool) in
       if state.isClosed { return (0, .closed, false) }
-      let taken = min(new.count, max(0, limit - state.items.count))
+      let taken = isUrgent ? new.count : min(new.count, max(0, limit - state.items.count))
       state.items.append(contentsOf: new.prefix(taken))
       defer { if taken > 0 { state.isAsleep = false } }
       return (taken, taken == new.count ? .posted : .full, taken > 0 && state.isAsleep)

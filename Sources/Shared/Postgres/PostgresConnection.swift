@@ -69,6 +69,57 @@ package struct PostgresConnection: ~Copyable {
     return try finish(isSent)
   }
 
+  /// Runs statements in their order and in one round trip; none that follows one that fails. Each result
+  /// stands where its statement does.
+  package mutating func execute(
+    together statements: [PostgresStatement]
+  ) throws(PostgresError) -> [PostgresResult] {
+    // Prepared before, one by one, so that all of a pipeline's results are its statements'.
+    var names: [String] = []
+    for statement in statements {
+      let types = statement.parameters.map(\.oid)
+      names.append(try statementName(StatementKey(sql: statement.sql, types: types)))
+    }
+    if names.contains("") {
+      // More than are kept. An unnamed one would be gone with the next.
+      return try statements.map { statement throws(PostgresError) in
+        try execute(statement.sql, statement.parameters)
+      }
+    }
+    guard PQenterPipelineMode(handle) == 1 else { throw lose() }
+    for (statement, name) in zip(statements, names) {
+      let encoded = EncodedParameters(statement.parameters)
+      let isSent = encoded.withPointers { values, lengths, formats in
+        PQsendQueryPrepared(
+          handle, name, Int32(statement.parameters.count), values, lengths, formats, 1)
+      }
+      guard isSent == 1 else { throw lose() }
+    }
+    guard PQpipelineSync(handle) == 1 else { throw lose() }
+    var results: [PostgresResult] = []
+    var failure: PostgresError?
+    for _ in statements {
+      do throws(PostgresError) {
+        results.append(try finish(1))
+      } catch {
+        if isLost { throw error }
+        // What follows is said to have been passed over.
+        failure = failure ?? error
+      }
+    }
+    try finishPipeline()
+    if let failure { throw failure }
+    return results
+  }
+
+  private mutating func finishPipeline() throws(PostgresError) {
+    try awaitAnswer(until: answerDeadline)
+    guard let last = PQgetResult(handle) else { throw lose() }
+    let status = PQresultStatus(last)
+    PQclear(last)
+    guard status == PGRES_PIPELINE_SYNC, PQexitPipelineMode(handle) == 1 else { throw lose() }
+  }
+
   /// Runs a script of any number of statements, without parameters. Outside a transaction it is one
   /// of its own.
   package mutating func executeScript(_ sql: String) throws(PostgresError) {
@@ -138,7 +189,7 @@ package struct PostgresConnection: ~Copyable {
   /// error.
   private mutating func finish(_ isSent: Int32) throws(PostgresError) -> PostgresResult {
     guard isSent == 1 else { throw lose() }
-    let deadline = statementTimeout.map { ContinuousClock.now + $0 + Self.answerGrace }
+    let deadline = answerDeadline
     var last: PostgresResult?
     var failure: PostgresError?
     while true {
@@ -147,6 +198,8 @@ package struct PostgresConnection: ~Copyable {
       let result = PostgresResult(taking: handle)
       switch PQresultStatus(handle) {
       case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: last = result
+      case PGRES_PIPELINE_ABORTED:
+        failure = failure ?? PostgresError(.refused, "what it stood behind has failed")
       default: failure = failure ?? Self.failure(of: handle)
       }
     }
@@ -157,6 +210,10 @@ package struct PostgresConnection: ~Copyable {
     if let failure { throw failure }
     guard let last else { throw PostgresError(.unexpectedResult, "the server gave no result") }
     return last
+  }
+
+  private var answerDeadline: ContinuousClock.Instant? {
+    statementTimeout.map { ContinuousClock.now + $0 + Self.answerGrace }
   }
 
   /// Sends what is still to be sent and reads until a whole result is there.
@@ -240,34 +297,6 @@ package struct PostgresConnection: ~Copyable {
       let ready = poll(&descriptor, 1, milliseconds)
       if ready > 0 { return true }
       if ready < 0 && errno != EINTR { return true }
-    }
-  }
-}
-
-/// Parameters as libpq takes them: a pointer, a length and a format for each.
-private struct EncodedParameters {
-  private var buffer: [UInt8] = []
-  /// Where each starts in the buffer; nil: NULL.
-  private var offsets: [Int?] = []
-  private var lengths: [Int32] = []
-
-  init(_ parameters: [PostgresValue]) {
-    for parameter in parameters {
-      let start = buffer.count
-      offsets.append(parameter.encode(into: &buffer) ? start : nil)
-      lengths.append(Int32(buffer.count - start))
-    }
-    // Never empty, so that an empty text still has an address: libpq takes none for NULL.
-    buffer.append(0)
-  }
-
-  func withPointers<Value>(
-    _ body: ([UnsafePointer<CChar>?], [Int32], [Int32]) -> Value
-  ) -> Value {
-    buffer.withUnsafeBytes { bytes in
-      let start = bytes.assumingMemoryBound(to: CChar.self).baseAddress!
-      let binary = [Int32](repeating: 1, count: offsets.count)
-      return body(offsets.map { $0.map { start + $0 } }, lengths, binary)
     }
   }
 }

@@ -39,8 +39,18 @@ package struct PostgresOutbox: Sendable {
   static func insert(
     _ payload: [UInt8], on connection: inout PostgresConnection
   ) throws(PostgresError) -> Int64 {
-    let result = try connection.execute(
+    let insertion = insertion(of: payload)
+    return try id(in: try connection.execute(insertion.sql, insertion.parameters))
+  }
+
+  /// The same, to be sent together with other statements.
+  package static func insertion(of payload: [UInt8]) -> PostgresStatement {
+    PostgresStatement(
       "INSERT INTO poolhub.outbox (payload) VALUES ($1) RETURNING id", [.bytes(payload)])
+  }
+
+  /// What an insertion gave.
+  package static func id(in result: PostgresResult) throws(PostgresError) -> Int64 {
     guard let row = result.first else { throw PostgresError(.unexpectedResult, "no id") }
     return try row.int(0)
   }
