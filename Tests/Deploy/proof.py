@@ -76,8 +76,9 @@ def secret(name):
 
 
 def issued_key():
-    return run("poolhub", "keys", "issue", "--coordinator", "load", "--url", "http://127.0.0.1:8203",
-               "--admin-secret-file", str(CREDENTIALS / "poolhub-admin-secret")).strip()
+    output = run("poolhub", "keys", "issue", "--coordinator", "load", "--url", "http://127.0.0.1:8203",
+                 "--admin-secret-file", str(CREDENTIALS / "poolhub-admin-secret"))
+    return re.search(r"^phc_\S+$", output, re.M)[0]
 
 
 def coordinator():
