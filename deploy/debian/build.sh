@@ -15,12 +15,13 @@ maintainer=${DEB_MAINTAINER:-Pool Hub maintainers <maintainers@poolhub.invalid>}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
-# The Swift runtime goes in. No path of this clone does: what the compiler writes down is relative to it, where
-# macros' code lies is the same everywhere, and C modules, whose cache is named by its path, are left out.
+# The Swift runtime goes in. No path of this clone does: what the compiler writes down is relative to it; macros' code
+# lies in TMPDIR, whose name would be split where it begins as the clone's does; and C modules, whose cache is named
+# by its path, are left out.
 compile() {
   local program
   for program in "${programs[@]}"; do
-    TMPDIR=/tmp swift build -c release --scratch-path "$out/swift" --product "$program" \
+    TMPDIR=/dev/shm swift build -c release --scratch-path "$out/swift" --product "$program" \
       --static-swift-stdlib -Xlinker --build-id=sha1 \
       -Xswiftc -file-prefix-map -Xswiftc "$PWD=." \
       -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs -Xcc "-ffile-prefix-map=$PWD=."
