@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds the Debian package, and the one with its debug symbols, into .build-deb. Of one commit, with the same
-# compiler and the same versions in Package.resolved, they are the same byte by byte, wherever the clone lies.
+# Builds the Debian package, and the one with its debug symbols, into .build-deb. Of one commit, with the same compiler
+# and the same versions in Package.resolved, they are to be the same byte by byte, wherever the clone lies (check.sh).
 # DEB_VERSION sets another version than the sources', DEB_MAINTAINER who answers for it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
