@@ -8,7 +8,7 @@ SEEDS := 1 2 3
 FUZZ_SECONDS := 30
 SWIFT_FILES := Package.swift Sources Tests
 
-.PHONY: help run test test-deploy build bench bench-quick bench-check bench-expect profile chaos fuzz sanitize deb lint format docs clean setup
+.PHONY: help run test test-deploy build bench bench-quick bench-check bench-expect profile chaos fuzz sanitize deb deb-check lint format docs clean setup
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ deb: setup ## Build the Debian package and its debug symbols into .build-deb
 	@deploy/setup-debian.sh deb
 	@deploy/debian/build.sh
 
+deb-check: ## Build the packages a second time, in another folder, and compare them byte by byte with those of `make deb`
+	@deploy/debian/check.sh
+
 lint: ## Check the style of all Swift files
 	swift format lint --strict --recursive --parallel --configuration .swift-format $(SWIFT_FILES)
 
@@ -74,7 +77,7 @@ docs: ## Make the readable page of openapi.yaml
 	@.build/python/bin/python Sources/Gateway/Pages/render_docs.py
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-address .build-thread
+	rm -rf .build .build-address .build-thread .build-deb .build-deploy
 
 setup:
 	@deploy/setup-debian.sh

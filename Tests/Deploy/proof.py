@@ -18,19 +18,21 @@ CREDENTIALS = pathlib.Path("/etc/poolhub/credentials")
 RUNBOOK = pathlib.Path("RUNBOOK.md").read_text()
 UNITS = ["poolhub-gateway.service", "poolhub-scorer@.service", "poolhub-migrate.service"]
 GATEWAY = "poolhub-gateway.service"
+carried_out = set()
 
 
-def run(*words, check=True, stdin=None):
-    done = subprocess.run(words, text=True, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def run(*words, check=True, stdin=None, cwd=None):
+    done = subprocess.run(words, text=True, input=stdin, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert not check or done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}"
     return done.stdout
 
 
-def runbook(name):
+def runbook(name, cwd=None):
     """Carries out the blocks of this name."""
+    carried_out.add(name)
     blocks = re.findall(rf"^```sh {name}\n(.*?)^```$", RUNBOOK, re.M | re.S)
     assert blocks, f"RUNBOOK.md has no block `sh {name}`"
-    return run("bash", "-euo", "pipefail", "-c", "\n".join(blocks))
+    return run("bash", "-euo", "pipefail", "-c", "\n".join(blocks), cwd=cwd)
 
 
 def wait(what, condition, patience=30):
@@ -71,6 +73,12 @@ def is_well(count=None):
 
 def secret(name):
     return (CREDENTIALS / name).read_text().strip()
+
+
+def issued_key():
+    output = run("poolhub", "keys", "issue", "--coordinator", "load", "--url", "http://127.0.0.1:8203",
+                 "--admin-secret-file", str(CREDENTIALS / "poolhub-admin-secret"))
+    return re.search(r"^phc_\S+$", output, re.M)[0]
 
 
 def coordinator():
@@ -134,6 +142,27 @@ def logs():
         assert {"time", "level", "logger", "message"} <= set(entry), entry
 
 
+def front():
+    with Load(coordinator()) as load:
+        output = runbook("front")
+    load.expect_no_failure(least=10)
+    assert '"status":"ok"' in output, output
+    curl = ["curl", "-s", "-k", "-o", "/dev/null", "-w", "%{http_code}", "-H", f"Authorization: Bearer {coordinator()}"]
+    body = ["-H", "Content-Type: application/json", "-d", '{"job_id": "j"}']
+    assert run(*curl, *body, "https://127.0.0.1/v1/match") == "200"
+    # A stranger, whom the gateway knows by the front's word.
+    run("ip", "address", "add", "203.0.113.9/32", "dev", "lo")
+    assert run(*curl, *body, "--interface", "203.0.113.9", "https://127.0.0.1/v1/match") == "403"
+
+
+def scale_by_hand():
+    runbook("scale")
+    wait("eight serve", lambda: is_well(8), patience=60)
+    run("poolhub", "scale", "2")
+    assert len(scorers()) == 2, scorers()
+    wait("two serve", lambda: is_well(2))
+
+
 def scale_under_load():
     with Load(coordinator()) as load:
         for count in (4, 2):
@@ -185,11 +214,11 @@ def restart_through_the_socket():
 
 
 def upgrade_and_roll_back():
-    for package, ending in [("second.deb", "+1"), ("first.deb", "")]:
+    for block, folder, ending in [("upgrade", "new", "+1"), ("roll-back", "old", "")]:
         before = {unit: main_pid(unit) for unit in [GATEWAY, *scorers()]}
         with Load(coordinator()) as load:
             time.sleep(1)
-            run("apt-get", "install", "-y", "-q", "--allow-downgrades", f"/root/proof/{package}")
+            runbook(block, cwd=folder)
             wait("all is well", lambda: is_well(2))
             time.sleep(1)
         load.expect_no_failure()
@@ -251,6 +280,41 @@ def back_up_and_restore():
     assert any(each["miner_id"] == "before-the-backup" for each in answer.json["candidates"]), answer
 
 
+def status_of(path, bearer):
+    return ask("GET", path, bearer=bearer).status
+
+
+def rotate():
+    """The gateway's own secrets."""
+    olds = coordinator(), secret("poolhub-admin-secret")
+    token, pid = register("before-the-rotation"), main_pid(GATEWAY)
+    link = MinerSocket(token)
+    link.beat(1)
+    with Load(issued_key()) as load:
+        for block in ("rotate-coordinator", "rotate-operator", "rotate-sessions"):
+            runbook(block)
+        wait("the new secrets count", lambda: status_of("/v1/matches/none", coordinator()) == 404
+             and status_of("/v1/keys", secret("poolhub-admin-secret")) == 200)
+        wait("the old ones don't", lambda: status_of("/v1/matches/none", olds[0]) == 401
+             and status_of("/v1/keys", olds[1]) == 401 and status_of("/v1/miners/status", token) == 401)
+        link.beat(2)
+        assert status_of("/v1/miners/status", register("before-the-rotation")) == 200
+        runbook("rotate-owner")
+        runbook("settings")
+        time.sleep(0.5)
+    load.expect_no_failure()
+    assert main_pid(GATEWAY) == pid, "it was restarted"
+
+
+def links():
+    runbook("links")
+    wait("all is well", lambda: is_well(2))
+    with Load(coordinator()) as load:
+        runbook("rotate-links")
+        wait("all is well", lambda: is_well(2))
+    load.expect_no_failure()
+
+
 def rotate_redis():
     old = secret("poolhub-redis-url")
     with Load(coordinator()) as load:
@@ -293,9 +357,13 @@ STEPS = [
     ("systemd-analyze security: 1.5 or better", security),
     ("No secret stands in a command line, an environment or the journal", secrets_stay_secret),
     ("The journal holds JSON with fields", logs),
+    ("RUNBOOK's front: nginx, and what it keeps closed", front),
+    ("RUNBOOK's scaling, to 4 and by hand to 8", scale_by_hand),
     ("Scaled 2, 4, 2 under load, and no match failed", scale_under_load),
     ("kill -9 of each process, and its return", kill_each),
     ("A restart of the gateway through its socket refuses no connection", restart_through_the_socket),
+    ("RUNBOOK's rotations of the gateway's secrets and the owner's, and no match failed", rotate),
+    ("RUNBOOK's links with keys, and their rotation with no match failed", links),
     ("RUNBOOK's rotation of Redis's password, and no match failed", rotate_redis),
     ("Both stores are restarted, and no match fails", stores_restart),
     ("An upgrade and the way back, and no match failed", upgrade_and_roll_back),
@@ -322,6 +390,10 @@ def main():
                 break
             continue
         print(f"ok      {name} ({time.monotonic() - begin:.1f} s)", flush=True)
+    forgotten = set(re.findall(r"^```sh (\S+)$", RUNBOOK, re.M)) - carried_out
+    if forgotten and not chosen:
+        failed += 1
+        print(f"FAILED  blocks of RUNBOOK.md that nobody carried out: {sorted(forgotten)}")
     print(f"{failed} failed" if failed else "all passed")
     sys.exit(1 if failed else 0)
 

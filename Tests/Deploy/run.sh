@@ -11,10 +11,10 @@ cd "$(dirname "$0")/../.."
 package=${1:?the package to try: make deb builds it}
 shift
 here=Tests/Deploy
-# What is cached: Debian with the stores, as it was unpacked. Remove it to have it made anew.
-cache=.build-deploy/root.tar
 packages=systemd,systemd-sysv,dbus,redis-server,postgresql,libzmq5,libpq5,libhiredis0.14,curl,openssl
-packages+=,ca-certificates,procps,iproute2,python3,gawk
+packages+=,ca-certificates,procps,iproute2,python3,gawk,nginx
+# What is cached: Debian with these, as it was unpacked. Remove it to have it made anew.
+cache=.build-deploy/root-$(cksum <<<"$packages" | cut -d ' ' -f 1).tar
 mirror=${POOLHUB_DEBIAN_MIRROR:-http://deb.debian.org/debian}
 
 give_up() {
@@ -76,11 +76,12 @@ printf '127.0.0.1 localhost poolhub-test\n::1 localhost\n' >"$root/etc/hosts"
 mkdir "$root/root/proof"
 cp $here/*.py deploy/RUNBOOK.md "$root/root/proof"
 cp "$package" "$root/root/proof"
-ln -s "$(basename "$package")" "$root/root/proof/first.deb"
-# The same programs as another version: what an upgrade does.
+# The same programs as another version, for an upgrade and the way back, each in a folder of its own.
+mkdir "$root"/root/proof/{new,old}
+ln -s "../$(basename "$package")" "$root/root/proof/old/"
 dpkg-deb -R "$package" "$work/second"
 sed -i 's/^Version: .*/&+1/' "$work/second/DEBIAN/control"
-dpkg-deb --root-owner-group -Zgzip -b "$work/second" "$root/root/proof/second.deb" >/dev/null
+dpkg-deb --root-owner-group -Zgzip -b "$work/second" "$root/root/proof/new/poolhub_new_amd64.deb" >/dev/null
 rm -rf "$work/second"
 
 # A network namespace of its own, with nothing but a loopback: no port of this host is touched.

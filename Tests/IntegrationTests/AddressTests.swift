@@ -51,6 +51,48 @@ extension RunningProcesses {
       }
     }
 
+    /// A path is read as it was sent, several slashes as one: no other spelling gets past a list.
+    @Test("No spelling of a path gets a stranger where its address may not go")
+    func spellings() async throws {
+      try await OwnFleet.with { fleet in
+        try await fleet.startScorer()
+        let client = try await fleet.startGateway(
+          1,
+          [
+            "POOLHUB_COORDINATOR_ALLOW": "198.51.100.7", "POOLHUB_OPERATOR_ALLOW": "198.51.100.7",
+            "POOLHUB_METRICS_ALLOW": "198.51.100.7",
+          ])
+        let raw = RawHTTP(url: client.baseURL)
+        for path in ContractPath.all {
+          let isBound =
+            path.reach == .coordinator || path.reach == .operators || path.path.hasSuffix("metrics")
+          guard isBound, path.method == "GET" || path.method == "POST" else { continue }
+          let secret = path.reach == .coordinator ? client.coordinatorSecret : client.adminSecret
+          for spelling in Self.spellings(of: path.path.replacing("MINER", with: "m")) {
+            let answer = try await raw.exchange(
+              "\(path.method) \(spelling) HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                + "Authorization: Bearer \(secret ?? "")\r\n"
+                + "Content-Length: 2\r\n\r\n{}")
+            let isRefused = [400, 403, 404].contains { answer.hasPrefix("HTTP/1.1 \($0) ") }
+            #expect(isRefused, "\(path) as \(spelling): \(answer)")
+          }
+        }
+      }
+    }
+
+    private static func spellings(of path: String) -> [String] {
+      let rest = String(path.dropFirst())
+      let letter =
+        rest.first.map { "%" + String($0.asciiValue!, radix: 16) + rest.dropFirst() } ?? ""
+      return [
+        path, "/" + path, path + "/", path + "//", path.replacing("/", with: "//"), "/./" + rest,
+        path.replacing("/", with: "/./"), "/x/.." + path, "/%2e" + path, "/x/%2E%2e" + path,
+        "/%2f" + rest, "/%2F" + rest, "/" + rest.replacing("/", with: "%2F"), "/" + letter,
+        path.uppercased(), path + "?", path + "#", path + "%00", path + ";x", "/\\" + rest,
+        "http://x" + path, "http://x/" + path,
+      ]
+    }
+
     @Test("Nobody's word counts where no proxy is trusted")
     func untrusted() async throws {
       try await OwnFleet.with { fleet in

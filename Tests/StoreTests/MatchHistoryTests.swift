@@ -156,8 +156,33 @@ struct MatchHistoryTests {
       try await withHistory(pool, { $0.perSecond = 100 }) { history in
         for number in 0..<1_000 { Self.note(number, in: history) }
         let first = history.counters
-        #expect(first.dropped >= 800 && first.dropped <= 900)
-        #expect(first.dropped + first.waiting + first.written == 1_000)
+        #expect(first.leftOut >= 800 && first.leftOut <= 900)
+        #expect(first.leftOut + first.waiting + first.written == 1_000 && first.dropped == 0)
+        try await eventually("there is room again") {
+          Self.note(5_000, job: "again", in: history)
+          return try await !history.matches(of: "again", for: "c", limit: 1).isEmpty
+        }
+      }
+    }
+  }
+
+  @Test("A day's matches are bounded: an hour's share at once, then as it comes")
+  func daily() async throws {
+    try await PostgresTestServer.withFreshPool { pool in
+      try await withHistory(pool, { $0.perDay = 24 * 100 }) { history in
+        for number in 0..<500 { Self.note(number, in: history) }
+        try await eventually("an hour's share is written") { history.counters.written == 100 }
+        #expect(history.counters.leftOut == 400 && history.counters.dropped == 0)
+      }
+      // A second brings one more.
+      try await withHistory(
+        pool,
+        {
+          $0.perDay = 86_400; $0.perSecond = 100_000
+        }
+      ) { history in
+        for number in 0..<4_000 { Self.note(1_000 + number, in: history) }
+        #expect(history.counters.leftOut >= 300)
         try await eventually("there is room again") {
           Self.note(5_000, job: "again", in: history)
           return try await !history.matches(of: "again", for: "c", limit: 1).isEmpty

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Builds the Debian package, and the one with its debug symbols, into .build-deb. Of one commit, with the same
-# compiler and the same versions in Package.resolved, they are the same byte by byte, wherever the clone lies.
+# Builds the Debian package, and the one with its debug symbols, into .build-deb. Of one commit, with the same compiler
+# and the same versions in Package.resolved, they are to be the same byte by byte, wherever the clone lies (check.sh).
 # DEB_VERSION sets another version than the sources', DEB_MAINTAINER who answers for it.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -15,12 +15,16 @@ maintainer=${DEB_MAINTAINER:-Pool Hub maintainers <maintainers@poolhub.invalid>}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
-# The Swift runtime goes in. No path of this clone does: what the compiler writes down is relative to it.
+# The Swift runtime goes in. No path of this clone does: what the compiler writes down is relative to it; macros' code
+# lies in TMPDIR, whose name would be split where it begins as the clone's does; and C modules, whose cache is named
+# by its path, are left out.
 compile() {
+  local program
   for program in "${programs[@]}"; do
-    swift build -c release --scratch-path "$out/swift" --product "$program" \
+    TMPDIR=/dev/shm swift build -c release --scratch-path "$out/swift" --product "$program" \
       --static-swift-stdlib -Xlinker --build-id=sha1 \
-      -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xcc "-ffile-prefix-map=$PWD=."
+      -Xswiftc -file-prefix-map -Xswiftc "$PWD=." \
+      -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs -Xcc "-ffile-prefix-map=$PWD=."
   done
 }
 

@@ -279,6 +279,10 @@ extension GatewayMetrics {
   private static func show(_ counters: MatchHistory.Counters, in registry: PrometheusRegistry) {
     registry.counter(.matchHistoryRows).set(total: Double(counters.written))
     registry.gauge(.matchHistoryWaiting).set(Double(counters.waiting))
-    registry.counter(.limitHits, [("limit", "match_history")]).set(total: Double(counters.dropped))
+    for (limit, count) in [
+      ("match_history", counters.dropped), ("match_history_rate", counters.leftOut),
+    ] {
+      registry.counter(.limitHits, [("limit", limit)]).set(total: Double(count))
+    }
   }
 }

@@ -244,6 +244,7 @@ struct GatewayProcess {
     var options = MatchHistory.Options()
     options.days = settings.matchHistoryDays
     options.perSecond = settings.matchHistoryPerSecond
+    options.perDay = settings.matchHistoryPerDay
     return options
   }
 

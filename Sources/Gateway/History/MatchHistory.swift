@@ -6,29 +6,40 @@ import ServiceLifecycle
 import Synchronization
 
 /// Keeps answered matches, to be explained later. A match pays for a lock and an append; all else happens
-/// behind it, in batches. What comes faster than may be kept, or finds too much waiting, is left out and
-/// counted: history never slows a match down.
+/// behind it, in batches. What comes faster than is to be kept is left out, and what finds too much
+/// waiting is dropped; both are counted: history never slows a match down.
 package final class MatchHistory: Service {
   package struct Options: Sendable {
     /// For how many days matches are kept; 0: none is.
     package var days = 7
     /// How many are kept each second.
     package var perSecond = 1_000
+    /// How many are kept each day; those of an hour may come at once.
+    package var perDay = 500_000
     package var intervalMilliseconds = 100
     /// What may wait while PostgreSQL is away.
     package var waitingLimit = 8_192
     package var waitingByteLimit = 16 * 1024 * 1024
 
     package init() {}
+
+    var reserveLimit: Double { max(1, Double(perDay) / 24) }
   }
 
   /// Counts since the start, but for what is waiting now.
   package struct Counters: Equatable, Sendable {
     package var written = 0
+    /// Beyond what is to be kept.
+    package var leftOut = 0
+    /// What should have been kept, and couldn't be.
     package var dropped = 0
     package var waiting = 0
 
     package init() {}
+
+    mutating func refuse(_ count: Int, _ isLeftOut: Bool) {
+      if isLeftOut { leftOut += count } else { dropped += count }
+    }
   }
 
   private static let batchLimit = 500
@@ -44,7 +55,7 @@ package final class MatchHistory: Service {
   private let state: Mutex<MatchHistoryState>
   /// So that a flood of matches doesn't even lock.
   private let isFull = Atomic<Bool>(false)
-  private let droppedUnlocked = Atomic<Int>(0)
+  private let unseen = Atomic<Int>(0)
 
   package init(
     store: PostgresMatchStore, options: Options = Options(),
@@ -68,7 +79,7 @@ package final class MatchHistory: Service {
     coordinator: String, matchID: String, query: MatchQuery, body: [UInt8], at now: Timestamp
   ) {
     if isFull.load(ordering: .relaxed) {
-      if isKept { droppedUnlocked.wrappingAdd(1, ordering: .relaxed) }
+      if isKept { unseen.wrappingAdd(1, ordering: .relaxed) }
       return
     }
     let entry = MatchHistoryState.Entry(
@@ -89,9 +100,7 @@ package final class MatchHistory: Service {
   }
 
   package var counters: Counters {
-    var counters = state.withLock { $0.counters }
-    counters.dropped += droppedUnlocked.load(ordering: .relaxed)
-    return counters
+    state.withLock { $0.counters(unseen: unseen.load(ordering: .relaxed)) }
   }
 
   /// Writes until shutdown, and a last time then.
@@ -122,7 +131,10 @@ package final class MatchHistory: Service {
   // MARK: Writing
 
   private func refill() {
-    if state.withLock({ $0.refill() }) { isFull.store(false, ordering: .relaxed) }
+    let isOpen = state.withLock {
+      $0.refill(unseen: unseen.exchange(0, ordering: .relaxed))
+    }
+    if isOpen { isFull.store(false, ordering: .relaxed) }
   }
 
   /// - Returns: false when PostgreSQL is out of reach; what is left waits.

@@ -32,41 +32,53 @@ struct MatchHistoryState {
   private var waiting: Deque<Entry> = []
   private var inFlight: [Entry] = []
   private var byteCount = 0
-  /// How many more may be taken in before the next refill.
-  private var allowance: Int
+  /// How many more may be taken in before the next refill, of a second's and of a day's.
+  private var allowance: Double
+  private var reserve: Double
+  /// Why nothing more was taken in the last time: beyond what is to be kept, or no room.
+  private var isLeavingOut = false
   private var totals = MatchHistory.Counters()
   private let options: MatchHistory.Options
 
   init(options: MatchHistory.Options) {
     self.options = options
-    allowance = options.perSecond
+    allowance = Double(options.perSecond)
+    reserve = options.reserveLimit
   }
 
-  var counters: MatchHistory.Counters {
+  /// - Parameter unseen: how many weren't even handed in since the last refill.
+  func counters(unseen: Int) -> MatchHistory.Counters {
     var counters = totals
+    counters.refuse(unseen, isLeavingOut)
     counters.waiting = waiting.count + inFlight.count
     return counters
   }
 
   /// - Returns: false when nothing more is taken in until a refill says otherwise.
   mutating func add(_ entry: Entry) -> Bool {
-    guard hasRoom, allowance > 0 else {
-      totals.dropped += 1
+    guard hasRoom && isAllowed else {
+      isLeavingOut = hasRoom
+      totals.refuse(1, isLeavingOut)
       return false
     }
     allowance -= 1
+    reserve -= 1
     byteCount += entry.byteCount
     waiting.append(entry)
     return true
   }
 
-  /// A second's worth may come at once, and each interval brings its share.
+  /// A second's worth may come at once, and an hour's of a day's; each interval brings its share.
   ///
-  /// - Returns: whether there is room again.
-  mutating func refill() -> Bool {
-    let share = max(1, options.perSecond * options.intervalMilliseconds / 1_000)
-    allowance = min(options.perSecond, allowance + share)
-    return hasRoom
+  /// - Parameter unseen: how many weren't even handed in since the last refill.
+  /// - Returns: whether something is taken in again.
+  mutating func refill(unseen: Int) -> Bool {
+    totals.refuse(unseen, isLeavingOut)
+    let seconds = Double(options.intervalMilliseconds) / 1_000
+    let perSecond = Double(options.perSecond)
+    allowance = min(perSecond, allowance + perSecond * seconds)
+    reserve = min(options.reserveLimit, reserve + Double(options.perDay) / 86_400 * seconds)
+    return hasRoom && isAllowed
   }
 
   /// The oldest, until they are settled or put back.
@@ -104,6 +116,8 @@ struct MatchHistoryState {
     hasEnded = true
     return takeWaiters()
   }
+
+  private var isAllowed: Bool { allowance >= 1 && reserve >= 1 }
 
   private var hasRoom: Bool {
     waiting.count + inFlight.count < options.waitingLimit && byteCount < options.waitingByteLimit

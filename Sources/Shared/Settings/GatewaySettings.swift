@@ -85,6 +85,8 @@ package struct GatewaySettings: Sendable {
   package var matchHistoryDays: Int
   /// POOLHUB_MATCH_HISTORY_PER_SEC=1000: how many of them each gateway keeps.
   package var matchHistoryPerSecond: Int
+  /// POOLHUB_MATCH_HISTORY_PER_DAY=500000: and how many in a day.
+  package var matchHistoryPerDay: Int
 
   package var limits: LimitSettings
   package var access: AccessSettings
@@ -140,6 +142,8 @@ package struct GatewaySettings: Sendable {
     matchHistoryDays = try reader.integer("POOLHUB_MATCH_HISTORY_DAYS", default: 7, in: 0...3_650)
     matchHistoryPerSecond = try reader.integer(
       "POOLHUB_MATCH_HISTORY_PER_SEC", default: 1_000, in: 1...1_000_000)
+    matchHistoryPerDay = try reader.integer(
+      "POOLHUB_MATCH_HISTORY_PER_DAY", default: 500_000, in: 1...10_000_000_000)
   }
 }
 
