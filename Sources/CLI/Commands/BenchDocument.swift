@@ -47,7 +47,7 @@ struct BenchDocument {
     return """
       ## A match through the whole path
 
-      `POST /v1/match`, typical requests, 10,000 different ones, over 16 connections that are kept. The gateway, or the floor, has one core; the
+      `POST /v1/match`, typical requests, 10,000 different ones, over 64 connections that are kept. The gateway, or the floor, has one core; the
       scorer, the clients and the stores have the other. The floors answer each request with a constant as long as the hub's answers
       (\(Format.count(bytes)) bytes). Requests/s by wrk, as many as are answered; latencies at a fixed rate, 30 % of NIO's
       (\(Format.count(Int(open))) requests/s at 100,000 miners), from when each was due.

@@ -27,7 +27,7 @@ struct BenchMatchCommand: AsyncParsableCommand {
   var rounds = 5
 
   @Option(help: "How many connections.")
-  var connections = 16
+  var connections = 64
 
   @Option(help: "More numbers of connections, with commas, that the hub alone is asked over, too.")
   var moreConnections = ""

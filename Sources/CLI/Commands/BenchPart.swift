@@ -80,7 +80,7 @@ extension BenchPart {
     BenchPart(.match, "match --miners 1000,10000 --seconds 1 --rounds 5"),
     BenchPart(
       .match,
-      "match --miners 100000 --seconds 2 --rounds 5 --more-connections 1,4,64 --batch"),
+      "match --miners 100000 --seconds 2 --rounds 5 --more-connections 1,4,16 --batch"),
     BenchPart(.match, "match --miners 1000000 --seconds 1 --rounds 5"),
     BenchPart(.scorers, "match --miners 100000 --seconds 1 --rounds 5 --scorers 2 --no-floor"),
     BenchPart(.stores, "stores --miners 1000,10000,100000 --seconds 1 --rounds 5"),

@@ -197,7 +197,7 @@ struct GatewayProcess {
         registry: gateway.registry)
     ).server(
       at: place, responder: router.buildResponder(),
-      directly: DirectMatch(gateway: gateway, envelope: envelope, loops: loops), loops: loops
+      directly: DirectCalls(gateway: gateway, envelope: envelope, loops: loops), loops: loops
     ) { [logger] address in
       logger.notice("listening", metadata: ["address": "\(address?.hostAndPort ?? "unknown")"])
     }

@@ -19,7 +19,7 @@ enum DirectPath: String, CaseIterable {
 
 /// What the direct way in needs of a request's head. A head that is unusual in any way has
 /// none of it: such requests go through the router.
-struct DirectMatchHead {
+struct DirectHead {
   let path: DirectPath
   private(set) var idempotencyKey: String?
   private(set) var authorization: String?

@@ -9,13 +9,13 @@ import ScorerClient
 
 /// Matches and feedback answered on the connection's event loop. It takes only what a coordinator sends
 /// in the ordinary course, credentials included; the routes in `MatchRoutes` answer everything else.
-struct DirectMatch: DirectRoute {
-  private let desks: [ObjectIdentifier: MatchDesk]
+struct DirectCalls: DirectRoute {
+  private let desks: [ObjectIdentifier: DirectDesk]
 
   init(gateway: Gateway, envelope: RequestEnvelope, loops: MultiThreadedEventLoopGroup) {
     desks = Dictionary(
       uniqueKeysWithValues: loops.makeIterator().map { loop in
-        (ObjectIdentifier(loop), MatchDesk(gateway: gateway, envelope: envelope, loop: loop))
+        (ObjectIdentifier(loop), DirectDesk(gateway: gateway, envelope: envelope, loop: loop))
       })
   }
 
@@ -24,11 +24,11 @@ struct DirectMatch: DirectRoute {
   }
 
   private final class Connection: DirectConnection {
-    private let desk: MatchDesk?
+    private let desk: DirectDesk?
 
     private weak let channel: (any Channel)?
 
-    init(desk: MatchDesk?, channel: any Channel) {
+    init(desk: DirectDesk?, channel: any Channel) {
       self.desk = desk
       self.channel = channel
     }
@@ -40,7 +40,7 @@ struct DirectMatch: DirectRoute {
 }
 
 /// The direct calls of one event loop: asked together, answered together.
-final class MatchDesk: DispatchInbox {
+final class DirectDesk: DispatchInbox {
   fileprivate enum Asked {
     case match(MatchQuery)
     case feedback(FeedbackReport)
@@ -90,7 +90,7 @@ final class MatchDesk: DispatchInbox {
 
   /// - Returns: nil for what the router is to answer: unusual requests, and callers that it refuses.
   func take(_ head: HTTPRequestHead, from channel: any Channel) -> (any DirectCall)? {
-    guard let fields = DirectMatchHead(head) else { return nil }
+    guard let fields = DirectHead(head) else { return nil }
     let coordinator: String
     do {
       let client = gateway.addresses.client(of: channel, head.headers)
@@ -101,7 +101,7 @@ final class MatchDesk: DispatchInbox {
         try gateway.callers.coordinator(key: fields.key, authorization: fields.authorization)
       }
     } catch { return nil }
-    return DirectMatchCall(
+    return DeskCall(
       desk: self, head: fields, coordinator: coordinator,
       requestID: RequestEnvelope.requestID(sent: fields.requestID))
   }
@@ -231,14 +231,14 @@ final class MatchDesk: DispatchInbox {
 }
 
 /// One request that came in directly.
-private final class DirectMatchCall: DirectCall {
-  private let desk: MatchDesk
-  private let head: DirectMatchHead
+private final class DeskCall: DirectCall {
+  private let desk: DirectDesk
+  private let head: DirectHead
   private let coordinator: String
   private let requestID: String
   private let started = ContinuousClock.now
 
-  init(desk: MatchDesk, head: DirectMatchHead, coordinator: String, requestID: String) {
+  init(desk: DirectDesk, head: DirectHead, coordinator: String, requestID: String) {
     self.desk = desk
     self.head = head
     self.coordinator = coordinator
@@ -248,7 +248,7 @@ private final class DirectMatchCall: DirectCall {
   func answer(body: ByteBuffer, _ reply: DirectReply) {
     desk.ask(
       body, idempotencyKey: head.idempotencyKey,
-      MatchDesk.Open(
+      DirectDesk.Open(
         path: head.path, coordinator: coordinator, requestID: requestID, started: started,
         reply: reply))
   }
