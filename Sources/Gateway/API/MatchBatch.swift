@@ -15,7 +15,7 @@ package struct MatchBatch: Equatable, Sendable {
     }
   }
 
-  init(_ object: JSONObject) throws(Problem) {
+  package init(_ object: JSONObject) throws(Problem) {
     entries = try Body.read(object) { fields in
       // Read in any case, so that both faults are told.
       let isSpread = fields.bool("spread") ?? false

@@ -19,7 +19,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
   case token
   /// Any JSON.
   case json
-  case match, register, update, feedback
+  case match, batch, register, update, feedback
 
   /// Two ways of reading that should agree and don't.
   package struct Disagreement: Error, CustomStringConvertible {
@@ -54,12 +54,18 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case .match:
       let read = try? bytes.withUnsafeBytes { try MatchRequest(body: $0) }
       try require(read == (try? MatchRequest(Body.object(bytes))), "the plain reader disagrees")
+    case .batch:
+      let read = try? bytes.withUnsafeBytes { try MatchBatch(body: $0) }
+      try require(read == (try? MatchBatch(Body.object(bytes))), "the plain reader disagrees")
     case .register: try checkRefusal(bytes) { _ = try RegisterRequest($0) }
     case .update: try checkRefusal(bytes) { _ = try UpdateRequest($0) }
     case .feedback:
-      try checkRefusal(bytes) {
-        _ = try FeedbackRequest($0, coordinator: "fuzz", idempotencyKey: nil)
+      let read = try? bytes.withUnsafeBytes {
+        try FeedbackRequest(body: $0, coordinator: "fuzz", idempotencyKey: "k")
       }
+      let plainly = try? FeedbackRequest(
+        Body.object(bytes), coordinator: "fuzz", idempotencyKey: "k")
+      try require(read == plainly, "the plain reader disagrees")
     }
   }
 
