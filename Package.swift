@@ -205,7 +205,7 @@ let package = Package(
       "StoreTests",
       [
         "Changes", "Domain", "Feedback", "Fleet", "GatewayHistory", "JSON", "Postgres", "Redis",
-        "Settings", "TestSupport", "Trust", "Wire", lifecycle, log,
+        "Settings", "Trust", "Wire", lifecycle, log,
       ]),
     tests("TelemetryTests", ["Telemetry", metrics]),
     tests("SettingsTests", ["Admission", "CLinux", "Settings"]),
