@@ -71,6 +71,8 @@ struct FoundGatewayTests {
   func badAddress() async throws {
     let router = await TestRouter(endpoint: "tcp://127.0.0.1:*", instance: 5)
     let scorer = EchoScorer(gateways: [])
+    // It sleeps with nobody to serve, for as long as it takes.
+    #expect(await eventually { scorer.log.withLock { $0.hasTurned } })
     scorer.look(at: [
       GatewayAnnouncement(gatewayID: "bad", instance: 1, endpoint: "tcp://not an address"),
       announcement(router),

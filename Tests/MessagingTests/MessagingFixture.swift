@@ -139,6 +139,7 @@ final class EchoScorer: Sendable {
     /// To be looked at once.
     var announced: [GatewayAnnouncement]?
     var linkCount = 0
+    var hasTurned = false
     var mustEnd = false
     var malformedFrames = 0
     var refusedHandshakes = 0
@@ -179,6 +180,7 @@ final class EchoScorer: Sendable {
       log.withLock { log in
         log.events += events
         log.linkCount = dealers.count
+        log.hasTurned = true
         log.malformedFrames = dealers.counters.malformedFrames
         log.refusedHandshakes = dealers.counters.refusedHandshakes
       }

@@ -29,8 +29,9 @@ struct ZMQPoll: ~Copyable {
 
   /// - Returns: whether a socket has a message; else whether the bell rang, and it is silent again.
   func wait(timeoutMilliseconds: Int) throws(ZMQError) -> PollReadiness {
-    let end = MonotonicClock.microseconds() + Int64(timeoutMilliseconds) * 1_000
-    var left = timeoutMilliseconds
+    // Whoever waits for nothing may name any time: poll knows none that is longer.
+    var left = min(timeoutMilliseconds, Int(Int32.max))
+    let end = MonotonicClock.microseconds() + Int64(left) * 1_000
     while true {
       // Asking takes what the descriptor told off it, so it must come before each sleep.
       if try hasMessages() { return PollReadiness(isRung: false, hasMessages: true) }
