@@ -4,12 +4,12 @@ import JSON
 /// Reads the report that a coordinator sends in the ordinary course in one walk over its bytes, as
 /// `PlainMatchReader` reads a match: it knows only how to succeed, and where it does, its result is the
 /// general way's.
-struct PlainFeedbackReader {
-  private enum Field: UInt32 {
+struct PlainFeedbackReader: PlainObjectReader {
+  enum Field: UInt32 {
     case jobID, minerID, outcome, latency, failCode, tokens, offer
   }
 
-  private var scanner: JSONScanner
+  var scanner: JSONScanner
   private var jobID: String?
   private var minerID: MinerID?
   private var outcome: Outcome?
@@ -34,21 +34,8 @@ struct PlainFeedbackReader {
 
   private init(scanner: JSONScanner) { self.scanner = scanner }
 
-  private mutating func readObject() -> Bool {
-    guard scanner.take(UInt8(ascii: "{")) else { return false }
-    var seen: UInt32 = 0
-    while true {
-      guard let name = scanner.name(), let field = Self.field(name),
-        seen & (1 << field.rawValue) == 0, readValue(of: field)
-      else { return false }
-      seen |= 1 << field.rawValue
-      if scanner.take(UInt8(ascii: "}")) { return true }
-      guard scanner.take(UInt8(ascii: ",")) else { return false }
-    }
-  }
-
   /// The fields' names are all of different lengths.
-  private static func field(_ name: UnsafeRawBufferPointer) -> Field? {
+  static func field(_ name: UnsafeRawBufferPointer) -> Field? {
     let known: (StaticString, Field)
     switch name.count {
     case 5: known = ("offer", .offer)
@@ -65,7 +52,7 @@ struct PlainFeedbackReader {
   }
 
   /// A null is for the general way.
-  private mutating func readValue(of field: Field) -> Bool {
+  mutating func readValue(of field: Field) -> Bool {
     switch field {
     case .jobID:
       jobID = text(1...Limits.jobIDBytes)

@@ -7,8 +7,8 @@ import JSON
 /// It knows only how to succeed, as `PlainMatchReader` does: anything else makes it give up, and the
 /// text is read in the general way, which knows all faults by name. Where it succeeds, its result is the
 /// general way's.
-struct PlainHeartbeatReader {
-  private var scanner: JSONScanner
+struct PlainHeartbeatReader: PlainObjectReader {
+  var scanner: JSONScanner
   private var heartbeat = Heartbeat()
   private var jobs: UInt32?
 
@@ -27,25 +27,12 @@ struct PlainHeartbeatReader {
     heartbeat.status.busy = false
   }
 
-  private enum Field: UInt32 {
+  enum Field: UInt32 {
     case time, sequence, queueLength, busy, jobs, latency, temperature, freeMemory
   }
 
-  private mutating func readObject() -> Bool {
-    guard scanner.take(UInt8(ascii: "{")) else { return false }
-    var seen: UInt32 = 0
-    while true {
-      guard let name = scanner.name(), let field = Self.field(name),
-        seen & (1 << field.rawValue) == 0, readValue(of: field)
-      else { return false }
-      seen |= 1 << field.rawValue
-      if scanner.take(UInt8(ascii: "}")) { return true }
-      guard scanner.take(UInt8(ascii: ",")) else { return false }
-    }
-  }
-
   /// The fields' names are all of different lengths.
-  private static func field(_ name: UnsafeRawBufferPointer) -> Field? {
+  static func field(_ name: UnsafeRawBufferPointer) -> Field? {
     let known: (StaticString, Field)
     switch name.count {
     case 2: known = ("ts", .time)
@@ -62,7 +49,7 @@ struct PlainHeartbeatReader {
     return known.1
   }
 
-  private mutating func readValue(of field: Field) -> Bool {
+  mutating func readValue(of field: Field) -> Bool {
     switch field {
     case .time: return scanner.decimal() != nil || scanner.text() != nil
     case .sequence:
