@@ -25,8 +25,9 @@ test-deploy: ## As root: install the package of `make deb` in a container with s
 	@deploy/setup-debian.sh deploy
 	@Tests/Deploy/run.sh "$$(echo .build-deb/poolhub_*_amd64.deb)" $(STEPS)
 
-build: setup ## Build release binaries into .build/release
-	swift build -c release
+build: setup ## Build release binaries into .build/release, with the Swift runtime linked in
+	@for program in poolhub-gateway poolhub-scorer poolhub; do \
+	  swift build -c release --static-swift-stdlib --product $$program || exit 1; done
 
 bench: build ## Measure everything beside its floor, in 15 minutes, into BENCHMARKS.md and bench.json
 	@deploy/setup-debian.sh bench

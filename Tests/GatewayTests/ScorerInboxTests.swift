@@ -22,10 +22,11 @@ struct ScorerInboxTests {
     }
   }
 
-  private func calls(_ range: Range<Int>, deadline: Int = 10_000) -> [MatchCall] {
+  private func calls(_ range: Range<Int>, deadline: Int = 10_000) -> [DispatchCall] {
     range.map { call in
-      MatchCall(
-        call: call, query: MatchQuery(jobID: "job-\(call)"), deadlineMilliseconds: deadline,
+      DispatchCall(
+        call: call, message: .matchRequest(MatchQuery(jobID: "job-\(call)")),
+        deadlineMilliseconds: deadline,
         after: StreamID(milliseconds: UInt64(call), sequence: 1))
     }
   }
@@ -36,7 +37,7 @@ struct ScorerInboxTests {
       let scorers = ["one", "two"].map { TestScorer($0, gateway: endpoint) }
       let inboxes = [Inbox(), Inbox()]
       for start in stride(from: 0, to: 2_000, by: 100) {
-        for inbox in inboxes { client.match(calls(start..<start + 100), inbox: inbox) }
+        for inbox in inboxes { client.ask(calls(start..<start + 100), inbox: inbox) }
       }
       for inbox in inboxes {
         #expect(await comesTrue { inbox.count == 2_000 })
@@ -58,12 +59,12 @@ struct ScorerInboxTests {
     var ended: ScorerClient?
     try await withScorerClient { client, _ in
       ended = client
-      client.match(calls(0..<10, deadline: 20), inbox: inbox)
+      client.ask(calls(0..<10, deadline: 20), inbox: inbox)
       #expect(await comesTrue { inbox.count == 10 })
-      client.match(calls(10..<20, deadline: 60_000), inbox: inbox)
+      client.ask(calls(10..<20, deadline: 60_000), inbox: inbox)
     }
     #expect(inbox.count == 20)
-    ended?.match(calls(20..<30), inbox: inbox)
+    ended?.ask(calls(20..<30), inbox: inbox)
     let received = inbox.received.withLock { $0 }
     #expect(received.count == 30)
     for outcome in received.values {

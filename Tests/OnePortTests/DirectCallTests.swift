@@ -226,11 +226,9 @@ private final class TestRoute: DirectRoute {
     for answer in answers { answer() }
   }
 
-  func connection(of channel: any Channel) -> any DirectConnection {
-    Connection(route: self, eventLoop: channel.eventLoop)
-  }
+  func desk(on loop: any EventLoop) -> (any DirectDesk)? { Desk(route: self, eventLoop: loop) }
 
-  private final class Connection: DirectConnection {
+  private final class Desk: DirectDesk {
     let route: TestRoute
     let eventLoop: any EventLoop
 
@@ -239,26 +237,26 @@ private final class TestRoute: DirectRoute {
       self.eventLoop = eventLoop
     }
 
-    func take(_ head: HTTPRequestHead) -> (any DirectCall)? {
+    func take(_ head: HTTPRequestHead, from channel: any Channel) -> (any DirectCall)? {
       guard head.method == .POST, head.uri == "/direct",
         head.headers.contains(name: "Content-Length")
       else { return nil }
-      return Call(connection: self)
+      return Call(desk: self)
     }
   }
 
   private final class Call: DirectCall {
-    let connection: Connection
+    let desk: Desk
 
-    init(connection: Connection) { self.connection = connection }
+    init(desk: Desk) { self.desk = desk }
 
     func answer(body: ByteBuffer, _ reply: DirectReply) {
       let text = String(buffer: body)
       let response = ReadyResponse(status: .ok, body: Array("direct \(text)".utf8))
       guard text.hasPrefix("wait") else { return reply.send(response) }
-      let loop = connection.eventLoop
+      let loop = desk.eventLoop
       let bound = NIOLoopBound(reply, eventLoop: loop)
-      connection.route.waiting.withLock { waiting in
+      desk.route.waiting.withLock { waiting in
         waiting.append { loop.execute { bound.value.send(response) } }
       }
     }

@@ -157,7 +157,8 @@ struct HTTPTests {
       let client = try await RawClient.connect(port: server.port)
       try await client.send("GET / HTTP/1.1\r\nHost: hub\r\n\r\n")
       #expect(try await client.readResponse().status == 200)
-      try await client.send("GET / HTTP/1.1\r\nHost: h")
+      // On a busy machine the time is up before this is sent.
+      try? await client.send("GET / HTTP/1.1\r\nHost: h")
       #expect(await client.readToEnd() == "")
     }
   }

@@ -16,15 +16,16 @@ SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 
 # The Swift runtime goes in. No path of this clone does: what the compiler writes down is relative to it; macros' code
-# lies in TMPDIR, whose name would be split where it begins as the clone's does; and C modules, whose cache is named
-# by its path, are left out.
+# lies in TMPDIR, whose name would be split where it begins as the clone's does; C modules, whose cache is named by its
+# path, are left out; and so are the hashes by which the compiler knows its own work again, for paths go into them.
 compile() {
   local program
   for program in "${programs[@]}"; do
     TMPDIR=/dev/shm swift build -c release --scratch-path "$out/swift" --product "$program" \
       --static-swift-stdlib -Xlinker --build-id=sha1 \
       -Xswiftc -file-prefix-map -Xswiftc "$PWD=." \
-      -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs -Xcc "-ffile-prefix-map=$PWD=."
+      -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs \
+      -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen -Xcc "-ffile-prefix-map=$PWD=."
   done
 }
 

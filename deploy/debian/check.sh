@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d "${TMPDIR:-/var/tmp}/poolhub-check.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 git clone --quiet . "$work/clone"
+cp Package.resolved "$work/clone"
 "$work/clone/deploy/debian/build.sh" >/dev/null
 for file in .build-deb/*.deb; do
   cmp "$file" "$work/clone/$file"

@@ -7,15 +7,15 @@ import NIOHTTP1
 /// What it doesn't take goes the ordinary way untouched, so it may be choosy: whatever is unusual
 /// about a request is better left to the routes.
 package protocol DirectRoute: Sendable {
-  /// Called once a connection, on its event loop.
-  func connection(of channel: any Channel) -> any DirectConnection
+  /// Called once a connection, on `loop`, which is the connection's.
+  func desk(on loop: any EventLoop) -> (any DirectDesk)?
 }
 
-/// A direct route as one connection sees it. Lives on the connection's event loop.
-package protocol DirectConnection: AnyObject {
+/// A direct route as the connections of one event loop see it. Lives on that loop.
+package protocol DirectDesk: AnyObject {
   /// Decides by the head alone, before the body is read; nil leaves the request to the routes.
   /// May be asked again about the same request.
-  func take(_ head: HTTPRequestHead) -> (any DirectCall)?
+  func take(_ head: HTTPRequestHead, from channel: any Channel) -> (any DirectCall)?
 }
 
 /// One request that a direct route took. Lives on its connection's event loop.

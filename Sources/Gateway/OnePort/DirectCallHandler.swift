@@ -29,7 +29,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
   private let configuration: OnePortConfiguration
   private let life: ConnectionLife
   private let encoder: ChannelHandlerContext
-  private var connection: (any DirectConnection)?
+  private var desk: (any DirectDesk)?
   private var context: ChannelHandlerContext?
   private var reading: Reading?
   private var answers = AnswerQueue<ReadyResponse>()
@@ -58,7 +58,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.context = context
-    connection = configuration.directRoute?.connection(of: context.channel)
+    desk = configuration.directRoute?.desk(on: context.eventLoop)
     life.begin(context: context)
   }
 
@@ -154,7 +154,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   private func takeHead(_ head: HTTPRequestHead, context: ChannelHandlerContext) -> Bool {
     if answers.count >= Self.callLimit { return false }
-    if ordinaryCount == 0, !isOrdinaryFromNow, let call = connection?.take(head) {
+    if ordinaryCount == 0, !isOrdinaryFromNow, let call = desk?.take(head, from: context.channel) {
       reading = Reading(call: call)
       return true
     }
@@ -209,7 +209,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
       _ = life.answerEnds()
     }
     if isLast {
-      context.flush()
+      encoder.flush()
       context.close(promise: nil)
     }
   }
@@ -217,7 +217,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
   func flushAnswers() {
     guard hasUnflushed, let context else { return }
     hasUnflushed = false
-    context.flush()
+    encoder.flush()
     if !held.isEmpty { release(context: context) }
   }
 

@@ -1,4 +1,5 @@
 import Domain
+import Wire
 
 /// Takes the answers to many requests at once: those of one event loop, say.
 package protocol DispatchInbox: AnyObject, Sendable {
@@ -13,34 +14,23 @@ package struct DispatchDelivery: Sendable {
   package var outcome: DispatchOutcome
 }
 
-/// A match that is asked with an inbox.
-package struct MatchCall: Sendable {
+/// A match or a report that is asked with an inbox.
+package struct DispatchCall: Sendable {
   /// Whatever the inbox's owner knows it by.
   package var call: Int
-  package var query: MatchQuery
+  /// `matchRequest` or `feedbackRequest`.
+  package var message: Message
   package var deadlineMilliseconds: Int
-  /// What the answer must have seen of the change stream.
+  /// What a match's answer must have seen of the change stream.
   package var after: StreamID
 
-  package init(call: Int, query: MatchQuery, deadlineMilliseconds: Int, after: StreamID) {
+  package init(
+    call: Int, message: Message, deadlineMilliseconds: Int, after: StreamID = .zero
+  ) {
     self.call = call
-    self.query = query
+    self.message = message
     self.deadlineMilliseconds = deadlineMilliseconds
     self.after = after
-  }
-}
-
-/// A report that is handed in with an inbox.
-package struct FeedbackCall: Sendable {
-  /// Whatever the inbox's owner knows it by.
-  package var call: Int
-  package var report: FeedbackReport
-  package var deadlineMilliseconds: Int
-
-  package init(call: Int, report: FeedbackReport, deadlineMilliseconds: Int) {
-    self.call = call
-    self.report = report
-    self.deadlineMilliseconds = deadlineMilliseconds
   }
 }
 

@@ -93,19 +93,6 @@ package final class ScorerClient: Service, Sendable {
     return try MatchReply.from(outcome).get()
   }
 
-  /// The same for many at once and with no task: the answers come to `inbox`, in any order, each
-  /// with its call.
-  package func match(_ calls: [MatchCall], inbox: any DispatchInbox) {
-    let now = MonotonicClock.microseconds()
-    ask(
-      calls.map { call in
-        DispatchRequest(
-          message: .matchRequest(call.query),
-          deadline: now + Int64(call.deadlineMilliseconds) * 1_000, required: call.after,
-          token: .inbox(inbox, call: call.call))
-      }, isUrgent: false)
-  }
-
   /// The best miners for each of `queries`, all by one scorer and one after another, so that those that are
   /// spread know of each other.
   ///
@@ -131,16 +118,19 @@ package final class ScorerClient: Service, Sendable {
     return try FeedbackReply.from(outcome).get()
   }
 
-  /// The same for many at once and with no task, as with matches.
-  package func feedback(_ calls: [FeedbackCall], inbox: any DispatchInbox) {
+  /// Matches and reports, many at once and with no task: the answers come to `inbox`, in any order, each with
+  /// its call.
+  package func ask(_ calls: [DispatchCall], inbox: any DispatchInbox) {
     let now = MonotonicClock.microseconds()
-    ask(
-      calls.map { call in
-        DispatchRequest(
-          message: .feedbackRequest(call.report),
-          deadline: now + Int64(call.deadlineMilliseconds) * 1_000, required: .zero,
-          token: .inbox(inbox, call: call.call))
-      }, isUrgent: true)
+    let requests = calls.map { call in
+      DispatchRequest(
+        message: call.message, deadline: now + Int64(call.deadlineMilliseconds) * 1_000,
+        required: call.after, token: DispatchWaiter.inbox(inbox, call: call.call))
+    }
+    let reports = requests.filter { $0.kind == .feedback }
+    if reports.isEmpty { return post(requests, isUrgent: false) }
+    post(reports, isUrgent: true)
+    post(requests.filter { $0.kind != .feedback }, isUrgent: false)
   }
 
   /// Every scorer that this gateway knows, as of its last beat.
@@ -173,7 +163,8 @@ package final class ScorerClient: Service, Sendable {
   /// Where scorers can connect, with the port that was found; nil before `run` and after it.
   package var boundEndpoint: String? { view.content.withLock { $0.boundEndpoint } }
 
-  private func ask(_ requests: [DispatchRequest<DispatchWaiter>], isUrgent: Bool) {
+  /// - Parameter isUrgent: feedback isn't held up by a flood of matches; its number is bounded further on.
+  private func post(_ requests: [DispatchRequest<DispatchWaiter>], isUrgent: Bool) {
     let (takenCount, outcome) = mailbox.post(
       contentsOf: requests.map { .ask($0) }, isUrgent: isUrgent)
     guard takenCount < requests.count else { return }
@@ -192,9 +183,7 @@ package final class ScorerClient: Service, Sendable {
       let request = DispatchRequest(
         message: message, deadline: deadline, required: after,
         token: DispatchWaiter.task(continuation))
-      // Feedback isn't held up by a flood of matches; its number is bounded further on.
-      let isFeedback = if case .feedbackRequest = message { true } else { false }
-      switch mailbox.post(.ask(request), isUrgent: isFeedback) {
+      switch mailbox.post(.ask(request), isUrgent: request.kind == .feedback) {
       case .posted: break
       case .full:
         view.content.withLock { $0.unseenCount += 1 }
