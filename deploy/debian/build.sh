@@ -18,14 +18,21 @@ export SOURCE_DATE_EPOCH
 # The Swift runtime goes in. No path of this clone does: what the compiler writes down is relative to it; macros' code
 # lies in TMPDIR, whose name would be split where it begins as the clone's does; C modules, whose cache is named by its
 # path, are left out; and so are the hashes by which the compiler knows its own work again, for paths go into them.
+# One thing of a path stays, its length (where a closure is checked not to escape): so libraries are built by way of a
+# link whose name is as long for every clone.
 compile() {
   local program
+  link=/dev/shm/poolhub-deb-$(sha256sum <<<"$PWD" | cut -c1-16)
+  trap 'rm -f "$link"' EXIT
+  mkdir -p "$out/swift"
+  ln -sfn "$PWD/$out/swift" "$link"
   for program in "${programs[@]}"; do
-    TMPDIR=/dev/shm swift build -c release --scratch-path "$out/swift" --product "$program" \
+    TMPDIR=/dev/shm swift build -c release --scratch-path "$link" --product "$program" \
       --static-swift-stdlib -Xlinker --build-id=sha1 \
-      -Xswiftc -file-prefix-map -Xswiftc "$PWD=." \
+      -Xswiftc -file-prefix-map -Xswiftc "$PWD=." -Xswiftc -file-prefix-map -Xswiftc "$link=$out/swift" \
       -Xswiftc -Xfrontend -Xswiftc -no-clang-module-breadcrumbs \
-      -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen -Xcc "-ffile-prefix-map=$PWD=."
+      -Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen -Xcc "-ffile-prefix-map=$PWD=." \
+      -Xcc "-ffile-prefix-map=$link=$out/swift"
   done
 }
 

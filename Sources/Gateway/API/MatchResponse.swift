@@ -111,7 +111,7 @@ package struct MatchResponse: Sendable {
 
   /// - Parameter part: from 0 to 1.
   private static func twoPlaces(_ part: Double, to json: inout JSONWriter) {
-    let hundredths = Int((min(max(part, 0), 1) * 100).rounded())
+    let hundredths = Int(min(max(part, 0), 1) * 100 + 0.5)
     json.piece(digit: hundredths / 100)
     json.piece(".")
     json.piece(digit: hundredths / 10 % 10)
