@@ -29,11 +29,11 @@ CALLGRIND_MINERS = 10_000
 STAGES = [
     ("JSON out", r"MatchResponse|JSONWriter|Offers\.make|Matching\.answer|MatchHistory"),
     ("decode", r"PlainMatchReader|MatchRequest|matchRequest"),
-    ("auth, limits", r"DirectHead|DirectDesk\.take|Callers|CoordinatorTable|RateLimits|SignIns|ClientAddresses"),
+    ("auth, limits", r"DirectHead|CoordinatorDesk\.take|Callers|CoordinatorTable|RateLimits|SignIns|ClientAddresses"),
     ("index", r"BlockIndex|BlockSearch|BlockMatch|AuditedIndex|Registry\.match|NewcomerPolicy"),
     ("encode, decode records", r"^(static )?Wire\.|Record\.|RecordHead|ByteReader|ByteWriter|MatchRecord"),
-    ("messaging", r"DispatchState|ScorerClient|DispatchHandler|DispatchInbox|DirectDesk\.(askWaiting|deliver|ask)|DealerSet|Router|ZMQ|zmq|Wakeup|IndexInbox|IndexLoop|ParkedMatches|MonotonicClock"),
-    ("HTTP write", r"HTTPResponseEncoder|HTTPServerPipelineHandler|AnswerQueue|ReadyResponse|ConstantHandler|PendingStreamWrites|writev|sendmsg|__libc_write|DirectCallHandler\.(answered|write|flush)|DirectDesk\.(send|finish)"),
+    ("messaging", r"DispatchState|ScorerClient|DispatchHandler|DispatchInbox|CoordinatorDesk\.(askWaiting|deliver|ask)|DealerSet|Router|ZMQ|zmq|Wakeup|IndexInbox|IndexLoop|ParkedMatches|MonotonicClock"),
+    ("HTTP write", r"HTTPResponseEncoder|HTTPServerPipelineHandler|AnswerQueue|ReadyResponse|ConstantHandler|PendingStreamWrites|writev|sendmsg|__libc_write|DirectCallHandler\.(answered|write|flush)|CoordinatorDesk\.(write|finish)"),
     ("HTTP parse", r"HTTPDecoder|llhttp|ByteToMessageHandler|DirectCallHandler|HTTPHeaders|HeadFieldHandler|readable0|readFromSocket|__libc_recv|__libc_read|NIOPosix\.\S*read"),
     ("waiting and waking", r"epoll|Selector|poll|eventfd|SelectableEventLoop|schedule|swapper"),
 ]
