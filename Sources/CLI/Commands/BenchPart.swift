@@ -84,7 +84,7 @@ extension BenchPart {
     BenchPart(.match, "match --miners 1000000 --seconds 1 --rounds 5"),
     BenchPart(.scorers, "match --miners 100000 --seconds 1 --rounds 5 --scorers 2 --no-floor"),
     BenchPart(.stores, "stores --miners 1000,10000,100000 --seconds 1 --rounds 5"),
-    BenchPart(.feedback, "feedback --miners 100000 --rate 20000 --seconds 5 --rounds 5"),
+    BenchPart(.feedback, "feedback --miners 100000 --rate 20200 --seconds 5 --rounds 5"),
     BenchPart(.index, "index --miners 100000 --seconds 1", repeats: 5),
     BenchPart(
       .heartbeats,
@@ -98,6 +98,6 @@ extension BenchPart {
     BenchPart(.match, "match --miners 100000 --seconds 1 --rounds 3 --batch"),
     BenchPart(.scorers, "match --miners 100000 --seconds 1 --rounds 3 --scorers 2 --no-floor"),
     BenchPart(.stores, "stores --miners 100000 --seconds 0.5 --rounds 5"),
-    BenchPart(.feedback, "feedback --miners 20000 --rate 20000 --seconds 2 --rounds 3"),
+    BenchPart(.feedback, "feedback --miners 20000 --rate 20200 --seconds 2 --rounds 3"),
   ]
 }
