@@ -185,7 +185,7 @@ def read_callgrind(path, program, stages):
     for context, text in zip(contexts, readable):
         stages.add(program, text.split(" @@ "), costs[context])
     asked = demangled("\n".join(name.split("'")[0] for name in calls)).split("\n")
-    return sum(count for (_, count), name in zip(calls.items(), asked) if "Matching.answer" in name)
+    return sum(count for (_, count), name in zip(calls.items(), asked) if "MatchResponse.body()" in name)
 
 
 def main():
