@@ -95,6 +95,21 @@ extension RunningProcesses.Contract {
       return (lines + length + fields).joined(separator: "\r\n") + "\r\n\r\n" + body
     }
 
+    @Test("Many direct matches at once, again and again, get each its own answer")
+    func together() async throws {
+      let client = try Corner("ways").client
+      // Later ones take the places of those before them, on whichever event loop a connection falls.
+      for round in 0..<6 {
+        let sent = (0..<60).map { number in
+          post(client, "/v1/match", body: #"{"job_id": "r\#(round)-\#(number)"}"#)
+        }
+        let last = post(client, "/v1/match", ["Connection: close"])
+        let text = try await RawHTTP(url: client.baseURL).exchange(sent.joined() + last)
+        let jobs = text.matches(of: /"job_id":"(r[0-9]+-[0-9]+)"/).map { String($0.output.1) }
+        #expect(jobs == (0..<60).map { "r\(round)-\($0)" })
+      }
+    }
+
     @Test("Requests of both ways and other paths, all at once, are answered in their order")
     func pipelined() async throws {
       let client = try Corner("ways").client
