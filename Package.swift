@@ -79,6 +79,7 @@ let package = Package(
     library("Domain", path: "Sources/Shared/Domain"),
     library("Admission", path: "Sources/Shared/Admission"),
     library("JSON", path: "Sources/Shared/JSON"),
+    library("MatchText", path: "Sources/Shared/MatchText", ["Domain", "JSON"]),
     library("Threads", path: "Sources/Shared/Threads", ["CLinux"]),
     library("Wire", path: "Sources/Shared/Wire", ["Domain"]),
     library(
@@ -105,8 +106,9 @@ let package = Package(
     .executableTarget(
       name: "poolhub-scorer",
       dependencies: [
-        "Changes", "Domain", "Feedback", "Index", "Messaging", "Postgres", "Redis", "Settings",
-        "Spread", "Supervision", "Telemetry", "Threads", "Trust", "Wire", argumentParser,
+        "Changes", "Domain", "Feedback", "Index", "MatchText", "Messaging", "Postgres", "Redis",
+        "Settings", "Spread", "Supervision", "Telemetry", "Threads", "Trust", "Wire",
+        argumentParser,
         collections, lifecycle, log, metrics,
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
@@ -127,7 +129,9 @@ let package = Package(
     library("GatewayPolicy", path: "Sources/Gateway/Policy", ["Domain", crypto]),
     library(
       "ScorerClient", path: "Sources/Gateway/ScorerClient",
-      ["Domain", "Messaging", "Threads", "Wire", lifecycle, log, metrics, "Telemetry"]),
+      [
+        "Domain", "MatchText", "Messaging", "Threads", "Wire", lifecycle, log, metrics, "Telemetry",
+      ]),
     library(
       "GatewayTransport", path: "Sources/Gateway/Transport",
       ["Admission", nioCore, nioSSL, nioTLS]),
@@ -224,8 +228,9 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "Messaging", "Postgres",
-        "ScorerClient", "Threads", "Wire", crypto, lifecycle, log,
+        "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "MatchText",
+        "Messaging",
+        "Postgres", "ScorerClient", "Threads", "Wire", crypto, lifecycle, log,
       ]),
     tests(
       "OnePortTests",

@@ -98,14 +98,21 @@ struct DispatchBatchTests {
     var hub = Self.hub()
     hub.join("a", versions: 1...4)
     let none = MatchAnswer(candidates: [], counts: nil)
-    for (token, answer) in [Message.batchReply([none]), .matchReply(none)].enumerated() {
+    let written = WrittenAnswer(candidates: [], text: [], counts: nil)!
+    let tooFew: [Message] = [
+      .batchReply([none]), .matchReply(none), .writtenBatchReply([written]),
+      .writtenMatchReply(written),
+    ]
+    for (token, answer) in tooFew.enumerated() {
       hub.askBatch(token, of: 2)
       hub.receive(answer, from: "a", id: hub.sent[token].record.requestID)
       #expect(hub.error(token) == .faulty)
     }
-    hub.askMatch(2)
-    hub.receive(.batchReply([none]), from: "a", id: hub.sent[2].record.requestID)
-    #expect(hub.error(2) == .faulty)
+    for (token, answer) in [(4, .batchReply([none])), (5, Message.writtenBatchReply([written]))] {
+      hub.askMatch(token)
+      hub.receive(answer, from: "a", id: hub.sent[token].record.requestID)
+      #expect(hub.error(token) == .faulty)
+    }
     #expect(hub.scorer("a")?.inFlight == 0)
   }
 

@@ -4,17 +4,44 @@ import Testing
 
 @Suite("Offers")
 struct OfferTests {
+  /// What a match promised.
+  private struct Terms {
+    var coordinator = "main"
+    var jobID = "job-1"
+    var minerID = MinerID("miner-1")!
+    var price = Price(units: 14_400_000)
+    var madeAt = OfferTests.now
+  }
+
   private static let now = Timestamp(milliseconds: 1_750_000_000_123)
   private static let old = (id: "k1", secret: [UInt8](repeating: 1, count: 32))
   private static let new = (id: "k2", secret: [UInt8](repeating: 2, count: 32))
   private let offers = Offers(secrets: [Self.old], lifetimeSeconds: 60)
 
-  private static let terms = OfferTerms(
-    coordinator: "main", jobID: "job-1", minerID: MinerID("miner-1")!,
-    price: Price(units: 14_400_000), madeAt: now)
+  private static let terms = Terms()
+
+  /// The offers to a match's candidates; those before the last are others'.
+  private func make(_ terms: Terms, by offers: Offers? = nil, places: Int = 1) -> [String] {
+    let names = (1..<places).map { "other-\($0)" } + [terms.minerID.text]
+    let texts = names.map { #"{"miner_id":"\#($0)","addr":"10.0.0.1""# }
+    let answer = WrittenAnswer(
+      candidates: zip(names, texts).map { name, text in
+        WrittenAnswer.Candidate(
+          price: terms.price, minerIDByteCount: name.utf8.count, byteCount: text.utf8.count)
+      },
+      text: Array((texts.joined() + #""explain":"""#).utf8), counts: nil)
+    let made = (offers ?? self.offers).make(
+      for: answer!, coordinator: terms.coordinator, jobID: terms.jobID, at: terms.madeAt)
+    let size = made.count / places
+    return (0..<places).map { String(decoding: made[$0 * size..<($0 + 1) * size], as: UTF8.self) }
+  }
+
+  private func make(_ terms: Terms, by offers: Offers? = nil) -> String {
+    make(terms, by: offers, places: 1)[0]
+  }
 
   private func check(
-    _ text: String, by offers: Offers? = nil, as terms: OfferTerms = terms, at time: Timestamp = now
+    _ text: String, by offers: Offers? = nil, as terms: Terms = terms, at time: Timestamp = now
   ) -> Result<ProvenOffer, Offers.Fault> {
     Result { () throws(Offers.Fault) in
       try (offers ?? self.offers).check(
@@ -24,7 +51,7 @@ struct OfferTests {
 
   @Test("what was made is found good, and says its price and time")
   func good() {
-    let text = offers.make(Self.terms)
+    let text = make(Self.terms)
     #expect(text.hasPrefix("pho1.k1.") && text.utf8.count == 51)
     let proven = ProvenOffer(madeAt: Self.now, price: Price(units: 14_400_000))
     #expect(check(text) == .success(proven))
@@ -33,13 +60,25 @@ struct OfferTests {
   @Test("it is the same text on every gateway, and a pinned one")
   func pinned() {
     #expect(
-      offers.make(Self.terms) == Offers(secrets: [Self.old], lifetimeSeconds: 5).make(Self.terms))
-    #expect(offers.make(Self.terms) == Self.pinned)
+      make(Self.terms)
+        == make(Self.terms, by: Offers(secrets: [Self.old], lifetimeSeconds: 5)))
+    #expect(make(Self.terms) == Self.pinned)
+  }
+
+  @Test("each candidate has its own, and it is the one it would have had alone")
+  func several() {
+    let made = make(Self.terms, places: 3)
+    #expect(Set(made).count == 3)
+    #expect(made[2] == make(Self.terms))
+    var second = Self.terms
+    second.minerID = MinerID("other-2")!
+    #expect((try? check(made[1], as: second).get()) != nil)
+    #expect(check(made[1]) == .failure(.notOfThisMatch))
   }
 
   @Test("it fits no other coordinator, job or miner")
   func others() {
-    let text = offers.make(Self.terms)
+    let text = make(Self.terms)
     for change in [
       { $0.coordinator = "mai" }, { $0.coordinator = "other" }, { $0.jobID = "job-2" },
       { $0.minerID = MinerID("miner-2")! },
@@ -48,7 +87,7 @@ struct OfferTests {
         $0.coordinator = "mainj"
         $0.jobID = "ob-1"
       },
-    ] as [(inout OfferTerms) -> Void] {
+    ] as [(inout Terms) -> Void] {
       var terms = Self.terms
       change(&terms)
       #expect(check(text, as: terms) == .failure(.notOfThisMatch))
@@ -57,7 +96,7 @@ struct OfferTests {
 
   @Test("a letter changed anywhere spoils it")
   func changed() {
-    let text = Array(offers.make(Self.terms).utf8)
+    let text = Array(make(Self.terms).utf8)
     for place in text.indices {
       var other = text
       other[place] = other[place] == UInt8(ascii: "A") ? UInt8(ascii: "B") : UInt8(ascii: "A")
@@ -69,17 +108,17 @@ struct OfferTests {
   @Test("it ends with its time", arguments: [(59_999, true), (60_000, false), (-5_000, true)])
   func ends(age: Int64, isGood: Bool) {
     let result = check(
-      offers.make(Self.terms), at: Self.now.advanced(byMilliseconds: age))
+      make(Self.terms), at: Self.now.advanced(byMilliseconds: age))
     #expect(((try? result.get()) != nil) == isGood)
     if !isGood { #expect(result == .failure(.expired)) }
   }
 
   @Test("a new key makes offers while an old one still checks, then doesn't")
   func rotation() {
-    let text = offers.make(Self.terms)
+    let text = make(Self.terms)
     let both = Offers(secrets: [Self.new, Self.old], lifetimeSeconds: 60)
     #expect((try? check(text, by: both).get()) != nil)
-    #expect(both.make(Self.terms).hasPrefix("pho1.k2."))
+    #expect(make(Self.terms, by: both).hasPrefix("pho1.k2."))
     let newer = Offers(secrets: [Self.new], lifetimeSeconds: 60)
     #expect(check(text, by: newer) == .failure(.unknownKey))
     // The same name with another secret.

@@ -1,7 +1,10 @@
 import Domain
 import GatewayAPI
 import JSON
+import MatchText
+import ScorerClient
 import Testing
+import Wire
 
 @Suite("Answers, byte for byte")
 struct ResponseTests {
@@ -23,7 +26,7 @@ struct ResponseTests {
     unknown.price = .zero
     let response = MatchResponse(
       jobID: "job-1", matchID: "m-7",
-      answer: MatchAnswer(candidates: [Self.candidate, unknown], counts: nil))
+      answer: MatchAnswer(candidates: [Self.candidate, unknown], counts: nil).written())
     let explain = "cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00"
     let breakdown =
       #""breakdown":{"cap":1,"price":0.82,"latency":0.9,"trust":0.7,"load":1}"#
@@ -39,9 +42,9 @@ struct ResponseTests {
 
   @Test("offers stand with their candidates")
   func offers() {
-    let answer = MatchAnswer(candidates: [Self.candidate, Self.candidate], counts: nil)
+    let answer = MatchAnswer(candidates: [Self.candidate, Self.candidate], counts: nil).written()
     let body = Self.text(
-      MatchResponse(jobID: "j", matchID: "m", answer: answer, offers: ["one", "two"]).body())
+      MatchResponse(jobID: "j", matchID: "m", answer: answer, offers: Array("onetwo".utf8)).body())
     let plain = Self.text(MatchResponse(jobID: "j", matchID: "m", answer: answer).body())
     #expect(body.contains(#""load":1},"offer":"one"},{"miner_id""#))
     #expect(body.contains(#""load":1},"offer":"two"}],"explain""#))
@@ -55,11 +58,48 @@ struct ResponseTests {
     let counts = MatchCounts(
       eligible: 0, considered: 10_000, rejected: [12, 0, 0, 3_100, 0, 0, 0, 0, 87, 0, 6_801])
     let response = MatchResponse(
-      jobID: "j", matchID: "m", answer: MatchAnswer(candidates: [], counts: counts))
+      jobID: "j", matchID: "m", answer: MatchAnswer(candidates: [], counts: counts).written())
     #expect(
       Self.text(response.body())
         == #"{"job_id":"j","match_id":"m","candidates":[],"explain":"no candidate","eligible":0,"#
         + #""considered":10000,"rejected":{"offline":12,"vram":3100,"price":87,"full":6801}}"#)
+  }
+
+  @Test("an answer reads the same whether its scorer has written it or left that to the gateway")
+  func olderScorer() throws {
+    let counts = MatchCounts(
+      eligible: 2, considered: 3, rejected: [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0])
+    let answer = MatchAnswer(candidates: [Self.candidate, Self.candidate], counts: counts)
+    let written = try [Message.matchReply(answer), .writtenMatchReply(answer.written())].map {
+      try MatchReply.from(
+        .success(DispatchReply(message: $0, streamID: .zero, scorerID: "s"))
+      ).get().answer
+    }
+    #expect(written[0] == written[1])
+    #expect(written[0].candidates.map(\.minerIDByteCount) == [7, 7])
+    #expect(written[0].counts == counts)
+  }
+
+  @Test("any name and place of a miner is a text of JSON, with its id where offers look for it")
+  func anyTexts() throws {
+    let longest = String(repeating: "\"", count: 256)
+    for text in ["", "a\"b\\c", "größe\u{1}\n\t", "😀e\u{301}", longest] {
+      for id in ["m", "A.b_c:d-9", String(repeating: "x", count: 64)] {
+        var candidate = Self.candidate
+        candidate.minerID = MinerID(id)!
+        candidate.addr = text
+        candidate.region = text
+        let answer = MatchAnswer(candidates: [candidate, Self.candidate], counts: nil).written()
+        let start = WrittenAnswer.minerIDOffset
+        let size = answer.candidates[0].minerIDByteCount
+        #expect(Self.text(Array(answer.text[start..<start + size])) == id)
+        let body = MatchResponse(jobID: "j", matchID: "m", answer: answer).body()
+        let first = try JSONValue.parse(body)["candidates"]?.array?.first
+        #expect(first?["miner_id"]?.string == id)
+        #expect(first?["addr"]?.string == text)
+        #expect(first?["region"]?.string == text)
+      }
+    }
   }
 
   @Test(
@@ -71,7 +111,7 @@ struct ResponseTests {
   func explain(part: Double, text: String) {
     let parts = ScoreParts(cap: part, price: part, latency: part, trust: part, load: part)
     #expect(
-      MatchResponse.explain(parts)
+      parts.explanation
         == "cap=\(text) • price=\(text) • latency=\(text) • trust=\(text) • load=\(text)")
   }
 

@@ -1,5 +1,6 @@
 import Domain
 import Logging
+import MatchText
 import Messaging
 import ServiceLifecycle
 import Synchronization
@@ -106,12 +107,14 @@ final class TestScorer: Sendable {
 
   /// Nothing that is said of a miner can be longer.
   private static func longest(_ jobID: String) -> Candidate {
-    Candidate(
+    let part = 1.2345678901234567e-301
+    return Candidate(
       minerID: MinerID(String(repeating: "m", count: Limits.minerIDBytes))!,
-      addr: jobID + String(repeating: "a", count: Limits.addressBytes - jobID.utf8.count),
-      proto: .http, region: String(repeating: "r", count: Limits.nameBytes), score: 1,
-      parts: ScoreParts(cap: 1, price: 1, latency: 1, trust: 1, load: 1), price: .zero, trust: 1,
-      etaMilliseconds: 1)
+      // Escapes make the most of what a text may hold.
+      addr: jobID + String(repeating: "\"", count: Limits.addressBytes - jobID.utf8.count),
+      proto: .grpcs, region: String(repeating: "\u{1}", count: Limits.nameBytes), score: part,
+      parts: ScoreParts(cap: part, price: part, latency: part, trust: part, load: part),
+      price: Price(units: Limits.priceUnits.upperBound - 1), trust: part, etaMilliseconds: part)
   }
 
   private func answer(_ record: Record, to gateway: Int, of dealers: DealerSet) {
@@ -127,11 +130,12 @@ final class TestScorer: Sendable {
         FeedbackReceipt(
           minerID: report.minerID, isDuplicate: false, trustScore: 0.6, previousTrustScore: 0.5))
     case .batchRequest(let queries):
-      message = .batchReply(
+      message = .writtenBatchReply(
         queries.map { query in
           let candidate = Self.longest(query.jobID)
           return MatchAnswer(
-            candidates: Array(repeating: candidate, count: query.topK), counts: nil)
+            candidates: Array(repeating: candidate, count: query.topK), counts: nil
+          ).written()
         })
     default:
       let counts = MatchCounts(eligible: 0, considered: 0, rejected: [])

@@ -22,6 +22,7 @@ struct RawRecord: Sendable {
   static let matchReply: UInt8 = 6
   static let feedbackRequest: UInt8 = 7
   static let feedbackReply: UInt8 = 8
+  static let writtenMatchReply: UInt8 = 20
 
   init(version: UInt8, kind: UInt8, requestID: UInt64 = 0, payload: [UInt8] = []) {
     self.version = version
@@ -112,6 +113,12 @@ struct Dialect: Sendable, CustomTestStringConvertible {
       golden: #require(name), version: agreed, requestID: requestID)
     record.payload += addition
     return record
+  }
+
+  /// How it answers a match, and is answered.
+  var matchReply: (kind: UInt8, golden: String) {
+    agreed >= 5
+      ? (RawRecord.writtenMatchReply, "written-match-reply") : (RawRecord.matchReply, "match-reply")
   }
 
   /// A kind that only the newer version knows; none from an older one.

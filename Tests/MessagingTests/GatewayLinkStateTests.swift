@@ -131,14 +131,14 @@ struct GatewayLinkStateTests {
 struct FrameTests {
   private let record = Record(requestID: 1, message: .goodbye)
 
-  @Test("a frame is full at 64 records")
+  @Test("a frame is full at half the records that it may have")
   func recordLimit() throws {
     var batch = FrameBatch()
     var added = 0
     while !batch.isFull && added < 100 { added += batch.append(record) ? 1 : 0 }
-    #expect(added == Record.batchLimit)
-    #expect(batch.requestIDs.count == Record.batchLimit)
-    #expect(try RecordCodec.decodeAll(batch.bytes).count == Record.batchLimit)
+    #expect(added == Record.batchLimit / 2)
+    #expect(batch.requestIDs.count == added)
+    #expect(try RecordCodec.decodeAll(batch.bytes).count == added)
   }
 
   @Test("a frame is full at 128 KiB, and a record too long is refused")
@@ -152,10 +152,10 @@ struct FrameTests {
     }
     #expect(added == 2)
     let before = batch.bytes
-    query.tagsAll = [String](repeating: String(repeating: "y", count: 60_000), count: 150)
+    query.tagsAll = [String](repeating: String(repeating: "y", count: 60_000), count: 600)
     let isTaken = batch.append(Record(message: .matchRequest(query)))
-    #expect(!isTaken)
-    #expect(batch.bytes == before)
+    let isAsBefore = batch.bytes == before
+    #expect(!isTaken && isAsBefore)
   }
 
   @Test("a mailbox refuses past its limit, unless it is urgent, and after it is closed")

@@ -49,6 +49,17 @@ enum GoldenSamples {
           MatchAnswer(candidates: [], counts: counts),
         ]))
     ),
+    ("written-match-reply", record(version: 5, .writtenMatchReply(written))),
+    (
+      "written-batch-reply",
+      record(
+        version: 5,
+        .writtenBatchReply([
+          written,
+          WrittenAnswer(
+            candidates: [], text: Array(#""explain":"no candidate""#.utf8), counts: counts)!,
+        ]))
+    ),
   ]
 
   /// What neighbours of an older version write, as this build reads it.
@@ -168,6 +179,20 @@ enum GoldenSamples {
     minerID: MinerID("miner-2")!, addr: "", proto: .http, region: "", score: 0.25,
     parts: ScoreParts(cap: 0, price: 0, latency: 0.5, trust: 0.5, load: 0),
     price: .zero, trust: 0.5, etaMilliseconds: nil)
+
+  private static var written: WrittenAnswer {
+    let texts = [
+      #"{"miner_id":"miner-1","addr":"10.1.2.3:9000","score":0.875"#,
+      #"{"miner_id":"miner-2","addr":"","score":0.25"#,
+    ]
+    return WrittenAnswer(
+      candidates: zip(texts, [candidate, unknownCandidate]).map { text, candidate in
+        WrittenAnswer.Candidate(
+          price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
+          byteCount: text.utf8.count)
+      },
+      text: Array((texts.joined() + #""explain":"cap=1.00""#).utf8), counts: nil)!
+  }
 
   private static let counts = MatchCounts(
     eligible: 2, considered: 68, rejected: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])

@@ -128,7 +128,7 @@ extension SplitMix64 {
   }
 
   mutating func message() -> Message {
-    switch below(13) {
+    switch below(15) {
     case 0:
       return .hello(Hello(scorerID: text(upTo: 12), minVersion: UInt8(below(256)), maxVersion: 1))
     case 1:
@@ -183,17 +183,33 @@ extension SplitMix64 {
     case 9: return .inspectReply((0..<below(4)).map { _ in holding() })
     case 10: return .batchRequest((0...below(4)).map { _ in query() })
     case 11: return .batchReply((0...below(4)).map { _ in answer() })
+    case 12: return .writtenMatchReply(writtenAnswer())
+    case 13: return .writtenBatchReply((0...below(4)).map { _ in writtenAnswer() })
     default: return .failure(Failure(Failure.Code(rawValue: UInt8(1 + below(8)))!))
     }
   }
 
   mutating func answer() -> MatchAnswer {
-    let counts = maybe { random in
-      MatchCounts(
-        eligible: random.below(1_000), considered: random.below(1_000),
-        rejected: RejectionReason.allCases.map { _ in random.below(100) })
+    MatchAnswer(
+      candidates: (0..<below(4)).map { _ in candidate() }, counts: maybe { $0.counts() })
+  }
+
+  mutating func counts() -> MatchCounts {
+    MatchCounts(
+      eligible: below(1_000), considered: below(1_000),
+      rejected: RejectionReason.allCases.map { _ in below(100) })
+  }
+
+  mutating func writtenAnswer() -> WrittenAnswer {
+    let entries = (0..<below(4)).map { _ in
+      let idByteCount = 1 + below(64)
+      return WrittenAnswer.Candidate(
+        price: Price(units: units()), minerIDByteCount: idByteCount,
+        byteCount: WrittenAnswer.minerIDOffset + idByteCount + below(40))
     }
-    return MatchAnswer(candidates: (0..<below(4)).map { _ in candidate() }, counts: counts)
+    let byteCount = entries.reduce(below(30)) { $0 + $1.byteCount }
+    let text = (0..<byteCount).map { _ in UInt8(below(256)) }
+    return WrittenAnswer(candidates: entries, text: text, counts: maybe { $0.counts() })!
   }
 
   mutating func holding() -> MinerHolding {
@@ -207,7 +223,7 @@ extension SplitMix64 {
 
   mutating func record() -> Record {
     Record(
-      version: UInt8(1 + below(4)), requestID: next(), budgetMicroseconds: uint32(),
+      version: UInt8(1 + below(5)), requestID: next(), budgetMicroseconds: uint32(),
       streamID: streamID(), message: message())
   }
 }

@@ -32,7 +32,7 @@ struct RecordTests {
       message: .welcome(Welcome(gatewayID: "g", version: 1)))
     let bytes = RecordCodec.encode(record)
     #expect(Array(bytes[0..<4]) == Array("PHUB".utf8))
-    #expect(bytes[4] == 4)
+    #expect(bytes[4] == 5)
     #expect(bytes[5] == 2)
     #expect(bytes[6..<8].allSatisfy { $0 == 0 })
     #expect(Array(bytes[8..<16]) == [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11])
@@ -77,7 +77,7 @@ struct RecordTests {
     #expect(try RecordCodec.decodeAll(frame) == [Record(message: .failure(Failure(.faulty)))])
   }
 
-  @Test("versions beyond the neighbours are refused", arguments: [0, 6, 7, 255] as [UInt8])
+  @Test("versions beyond the neighbours are refused", arguments: [0, 7, 8, 255] as [UInt8])
   func unknownVersion(version: UInt8) {
     var frame = RecordCodec.encode(Record(message: .goodbye))
     frame[4] = version
@@ -139,10 +139,41 @@ struct RecordTests {
       let answers = [MatchAnswer](
         repeating: MatchAnswer(candidates: [], counts: nil), count: count)
       #expect(throws: WireError.badValue) { try Self.reread(.batchReply(answers)) }
+      let written = try #require(WrittenAnswer(candidates: [], text: [], counts: nil))
+      #expect(throws: WireError.badValue) {
+        try Self.reread(.writtenBatchReply(Array(repeating: written, count: count)))
+      }
     }
+    let tooMany = try #require(
+      WrittenAnswer(
+        candidates: Array(
+          repeating: .init(price: .zero, minerIDByteCount: 1, byteCount: 20), count: 51),
+        text: [UInt8](repeating: 0x20, count: 1_020), counts: nil))
+    #expect(throws: WireError.badValue) { try Self.reread(.writtenMatchReply(tooMany)) }
     var magic = RecordCodec.encode(Record(message: .goodbye))
     magic[0] ^= 1
     #expect(throws: WireError.badMagic) { try RecordCodec.decodeAll(magic) }
+  }
+
+  @Test("a written answer that is shorter than its candidates say is refused")
+  func shortText() throws {
+    typealias Entry = WrittenAnswer.Candidate
+    let text = Array(#"{"miner_id":"m","addr":"""#.utf8)
+    let whole = Entry(price: .zero, minerIDByteCount: 1, byteCount: text.count)
+    #expect(WrittenAnswer(candidates: [whole], text: text, counts: nil) != nil)
+    for entries in [
+      [Entry(price: .zero, minerIDByteCount: 1, byteCount: text.count + 1)], [whole, whole],
+      [Entry(price: .zero, minerIDByteCount: 0, byteCount: text.count)],
+      [Entry(price: .zero, minerIDByteCount: 65, byteCount: 100)],
+      [Entry(price: .zero, minerIDByteCount: 13, byteCount: text.count)],
+    ] {
+      #expect(WrittenAnswer(candidates: entries, text: text, counts: nil) == nil)
+    }
+    // And on the wire: the first candidate's length, after the count, the price and the id's length.
+    let answer = try #require(WrittenAnswer(candidates: [whole], text: text, counts: nil))
+    var bytes = RecordCodec.encode(Record(message: .writtenMatchReply(answer)))
+    bytes[Record.headerByteCount + 2 + 8 + 1] += 1
+    #expect(throws: WireError.badValue) { try RecordCodec.decodeAll(bytes) }
   }
 
   private func with<Value>(_ value: Value, _ change: (inout Value) -> Void) -> Value {

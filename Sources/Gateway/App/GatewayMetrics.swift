@@ -82,7 +82,7 @@ struct GatewayMetrics: Sendable {
     registry.counter(.webSocketClosures, [("code", code)]).increment()
   }
 
-  func matched(_ answer: MatchAnswer, after duration: Duration) {
+  func matched(_ answer: WrittenAnswer, after duration: Duration) {
     (answer.candidates.isEmpty ? empty : matched).increment()
     candidates.increment(by: Int64(answer.candidates.count))
     matchLatency.record(duration)

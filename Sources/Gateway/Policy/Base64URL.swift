@@ -8,27 +8,26 @@ enum Base64URL {
     return values
   }()
 
-  static func encode(_ bytes: UnsafeRawBufferPointer, after start: String) -> String {
-    let count = start.utf8.count + (bytes.count * 4 + 2) / 3
-    return String(unsafeUninitializedCapacity: count) { letters in
-      var place = letters.initialize(fromContentsOf: start.utf8)
-      alphabet.withUnsafeBufferPointer { alphabet in
-        var (bits, bitCount): (UInt32, Int) = (0, 0)
-        for byte in bytes {
-          bits = bits << 8 | UInt32(byte)
-          bitCount += 8
-          while bitCount >= 6 {
-            bitCount -= 6
-            letters[place] = alphabet[Int(bits >> UInt32(bitCount) & 63)]
-            place += 1
-          }
-        }
-        if bitCount > 0 {
-          letters[place] = alphabet[Int(bits << UInt32(6 - bitCount) & 63)]
+  static func letterCount(of byteCount: Int) -> Int { (byteCount * 4 + 2) / 3 }
+
+  /// - Parameter letters: as many as `letterCount` says.
+  static func encode(
+    _ bytes: UnsafeRawBufferPointer, to letters: Slice<UnsafeMutableBufferPointer<UInt8>>
+  ) {
+    var letters = letters
+    var place = letters.startIndex
+    alphabet.withUnsafeBufferPointer { alphabet in
+      var (bits, bitCount): (UInt32, Int) = (0, 0)
+      for byte in bytes {
+        bits = bits << 8 | UInt32(byte)
+        bitCount += 8
+        while bitCount >= 6 {
+          bitCount -= 6
+          letters[place] = alphabet[Int(bits >> UInt32(bitCount) & 63)]
           place += 1
         }
       }
-      return place
+      if bitCount > 0 { letters[place] = alphabet[Int(bits << UInt32(6 - bitCount) & 63)] }
     }
   }
 

@@ -1,25 +1,6 @@
 import Crypto
 import Domain
 
-/// What a match promised: this miner, to this coordinator, for this job, at this price and time.
-package struct OfferTerms: Equatable, Sendable {
-  package var coordinator: String
-  package var jobID: String
-  package var minerID: MinerID
-  package var price: Price
-  package var madeAt: Timestamp
-
-  package init(
-    coordinator: String, jobID: String, minerID: MinerID, price: Price, madeAt: Timestamp
-  ) {
-    self.coordinator = coordinator
-    self.jobID = jobID
-    self.minerID = minerID
-    self.price = price
-    self.madeAt = madeAt
-  }
-}
-
 /// Makes and checks candidates' offers with no look-up: `pho1.KEY.TEXT`, where the text is base64url of
 /// time (i64 ms), price (i64 of 10⁻⁸) and the first 16 bytes of an HMAC-SHA-256 over the terms.
 ///
@@ -39,7 +20,7 @@ package struct Offers: Sendable {
     var id: String
     var mac: KeyedHash
     /// What stands before each offer's text.
-    var start: String
+    var start: [UInt8]
   }
 
   private let keys: [Key]
@@ -53,20 +34,39 @@ package struct Offers: Sendable {
       let mac = HKDF<SHA256>.deriveKey(
         inputKeyMaterial: SymmetricKey(data: secret), info: Array("poolhub offers 1".utf8),
         outputByteCount: 32)
-      return Key(id: id, mac: KeyedHash(key: mac), start: Self.prefix + id + ".")
+      return Key(id: id, mac: KeyedHash(key: mac), start: Array("\(Self.prefix)\(id).".utf8))
     }
     lifetimeMilliseconds = Int64(lifetimeSeconds) * 1_000
   }
 
-  package func make(_ terms: OfferTerms) -> String {
-    let code = Self.code(of: terms, keys[0].mac)
-    return withUnsafeTemporaryAllocation(byteCount: Self.byteCount, alignment: 8) { bytes in
-      bytes.storeBytes(of: terms.madeAt.milliseconds.littleEndian, as: Int64.self)
-      bytes.storeBytes(of: terms.price.units.littleEndian, toByteOffset: 8, as: Int64.self)
-      code.withUnsafeBytes {
-        bytes[Self.numberByteCount...].copyBytes(from: $0.prefix(Self.macByteCount))
+  /// - Returns: the candidates' offers one after another, all of one length.
+  package func make(
+    for answer: WrittenAnswer, coordinator: String, jobID: String, at now: Timestamp
+  ) -> [UInt8] {
+    let key = keys[0]
+    let size = key.start.count + Base64URL.letterCount(of: Self.byteCount)
+    let message = Message(coordinator: coordinator, jobID: jobID, madeAt: now)
+    return Array(unsafeUninitializedCapacity: answer.candidates.count * size) { texts, count in
+      count = answer.candidates.count * size
+      withUnsafeTemporaryAllocation(byteCount: Self.byteCount, alignment: 8) { bytes in
+        var (place, text) = (0, 0)
+        for candidate in answer.candidates {
+          let name = place + WrittenAnswer.minerIDOffset
+          let code = message.code(
+            minerID: answer.text[name..<name + candidate.minerIDByteCount],
+            price: candidate.price, by: key.mac)
+          place += candidate.byteCount
+          bytes.storeBytes(of: now.milliseconds.littleEndian, as: Int64.self)
+          bytes.storeBytes(of: candidate.price.units.littleEndian, toByteOffset: 8, as: Int64.self)
+          code.withUnsafeBytes {
+            bytes[Self.numberByteCount...].copyBytes(from: $0.prefix(Self.macByteCount))
+          }
+          let offer = UnsafeMutableBufferPointer(rebasing: texts[text..<text + size])
+          let letters = offer.initialize(fromContentsOf: key.start)
+          Base64URL.encode(UnsafeRawBufferPointer(bytes), to: offer[letters...])
+          text += size
+        }
       }
-      return Base64URL.encode(UnsafeRawBufferPointer(bytes), after: keys[0].start)
     }
   }
 
@@ -80,12 +80,12 @@ package struct Offers: Sendable {
       bytes.count == Self.byteCount
     else { throw .malformed }
     guard let key = keys.first(where: { $0.id == parts[1] }) else { throw .unknownKey }
-    let terms = OfferTerms(
-      coordinator: coordinator, jobID: jobID, minerID: minerID,
-      price: Price(units: Int64(bitPattern: Self.number(bytes[8..<16]))),
-      madeAt: Timestamp(milliseconds: Int64(bitPattern: Self.number(bytes[0..<8]))))
+    let madeAt = Timestamp(milliseconds: Int64(bitPattern: Self.number(bytes[0..<8])))
+    let price = Price(units: Int64(bitPattern: Self.number(bytes[8..<16])))
+    let message = Message(coordinator: coordinator, jobID: jobID, madeAt: madeAt)
+    let code = message.code(minerID: Array(minerID.text.utf8)[...], price: price, by: key.mac)
     // Whatever the bytes are, this takes the same time.
-    let isOurs = Self.code(of: terms, key.mac).withUnsafeBytes { code in
+    let isOurs = code.withUnsafeBytes { code in
       var difference: UInt8 = 0
       for place in 0..<Self.macByteCount {
         difference |= code[place] ^ bytes[Self.numberByteCount + place]
@@ -93,35 +93,54 @@ package struct Offers: Sendable {
       return difference == 0
     }
     guard isOurs else { throw .notOfThisMatch }
-    guard now.milliseconds(since: terms.madeAt) < lifetimeMilliseconds else { throw .expired }
-    return ProvenOffer(madeAt: terms.madeAt, price: terms.price)
-  }
-
-  private static func code(
-    of terms: OfferTerms, _ keyed: KeyedHash
-  ) -> SHA256Digest {
-    let count =
-      numberByteCount + 3 * 8 + terms.coordinator.utf8.count + terms.jobID.utf8.count
-      + terms.minerID.text.utf8.count
-    return withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { message in
-      message.storeBytes(of: terms.madeAt.milliseconds.littleEndian, as: Int64.self)
-      message.storeBytes(of: terms.price.units.littleEndian, toByteOffset: 8, as: Int64.self)
-      var place = numberByteCount
-      // With lengths before them, so that no two terms are one message.
-      func add(_ text: String) {
-        let size = text.utf8.count
-        message.storeBytes(of: Int64(size).littleEndian, toByteOffset: place, as: Int64.self)
-        text.utf8.span.withUnsafeBytes { message[(place + 8)...].copyBytes(from: $0) }
-        place += 8 + size
-      }
-      add(terms.coordinator)
-      add(terms.jobID)
-      add(terms.minerID.text)
-      return keyed.code(of: UnsafeRawBufferPointer(message))
-    }
+    guard now.milliseconds(since: madeAt) < lifetimeMilliseconds else { throw .expired }
+    return ProvenOffer(madeAt: madeAt, price: price)
   }
 
   private static func number(_ bytes: ArraySlice<UInt8>) -> UInt64 {
     bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+}
+
+extension Offers {
+  /// What an offer's code is made over: time and price, then coordinator, job and miner with their lengths before
+  /// them, so that no two offers are one message.
+  private struct Message {
+    private static let priceOffset = 8
+
+    /// Up to the miner's id; the price is yet to be put in.
+    private let bytes: [UInt8]
+    private let minerOffset: Int
+
+    init(coordinator: String, jobID: String, madeAt: Timestamp) {
+      var bytes: [UInt8] = []
+      bytes.reserveCapacity(160)
+      func append(_ number: Int64) {
+        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+      }
+      append(madeAt.milliseconds)
+      append(0)
+      for text in [coordinator, jobID] {
+        append(Int64(text.utf8.count))
+        bytes.append(contentsOf: text.utf8)
+      }
+      self.bytes = bytes
+      minerOffset = bytes.count
+    }
+
+    func code(
+      minerID: ArraySlice<UInt8>, price: Price, by mac: KeyedHash
+    ) -> SHA256Digest {
+      let count = minerOffset + 8 + minerID.count
+      return withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { message in
+        message.copyBytes(from: bytes)
+        message.storeBytes(
+          of: price.units.littleEndian, toByteOffset: Self.priceOffset, as: Int64.self)
+        message.storeBytes(
+          of: Int64(minerID.count).littleEndian, toByteOffset: minerOffset, as: Int64.self)
+        minerID.withUnsafeBytes { message[(minerOffset + 8)...].copyBytes(from: $0) }
+        return mac.code(of: UnsafeRawBufferPointer(message))
+      }
+    }
   }
 }

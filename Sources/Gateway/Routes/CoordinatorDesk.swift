@@ -9,6 +9,9 @@ import Wire
 
 /// The direct calls of one event loop: asked together, answered together.
 final class CoordinatorDesk: DirectDesk, DispatchInbox {
+  /// So many are asked at once and the rest of the loop's turn after them, so that scorers begin meanwhile.
+  private static let askedTogether = 32
+
   fileprivate struct State {
     /// Calls without their answer, by the places that `DispatchCall` names.
     var open: [CoordinatorCall?] = []
@@ -72,12 +75,13 @@ final class CoordinatorDesk: DirectDesk, DispatchInbox {
     }
     call.asked = asked.message
     call.reply = reply
-    let isFirst = state.withValue { state in
+    let (count, isAboutToAsk) = state.withValue { state in
       state.wait(asked, of: call)
       defer { state.isAboutToAsk = true }
-      return !state.isAboutToAsk
+      return (state.waiting.count, state.isAboutToAsk)
     }
-    if isFirst { loop.execute { self.askWaiting() } }
+    if count >= Self.askedTogether { askWaiting() }
+    if !isAboutToAsk { loop.execute { self.askRest() } }
   }
 
   private func match(_ body: ByteBuffer, _ call: CoordinatorCall) throws(Problem) -> DispatchCall {
@@ -102,13 +106,17 @@ final class CoordinatorDesk: DirectDesk, DispatchInbox {
       deadlineMilliseconds: Reporting.deadlineMilliseconds)
   }
 
+  private func askRest() {
+    state.withValue { $0.isAboutToAsk = false }
+    askWaiting()
+  }
+
   private func askWaiting() {
     let calls = state.withValue { state in
-      state.isAboutToAsk = false
-      defer { state.waiting.removeAll(keepingCapacity: true) }
+      defer { state.waiting = [] }
       return state.waiting
     }
-    gateway.scorers.ask(calls, inbox: self)
+    if !calls.isEmpty { gateway.scorers.ask(calls, inbox: self) }
   }
 
   func deliver(_ deliveries: [DispatchDelivery]) {

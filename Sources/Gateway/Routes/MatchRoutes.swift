@@ -37,7 +37,7 @@ struct MatchRoutes {
       gateway.metrics.matchRefused()
       throw error
     }
-    let outcome: Result<MatchAnswer, DispatchError>
+    let outcome: Result<WrittenAnswer, DispatchError>
     do {
       outcome = .success(
         try await gateway.scorers.match(

@@ -11,7 +11,7 @@ struct Matching: Sendable {
   ///
   /// - Throws: the problem to answer with when no scorer answered.
   func answer(
-    _ outcome: Result<MatchAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
+    _ outcome: Result<WrittenAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
     since started: ContinuousClock.Instant
   ) throws(Problem) -> [UInt8] {
     switch outcome {
@@ -19,12 +19,8 @@ struct Matching: Sendable {
       gateway.metrics.matched(answer, after: .now - started)
       let matchID = RequestID.next()
       let now = Timestamp.now
-      let offers = answer.candidates.map { candidate in
-        gateway.offers.make(
-          OfferTerms(
-            coordinator: coordinator, jobID: query.jobID, minerID: candidate.minerID,
-            price: candidate.price, madeAt: now))
-      }
+      let offers = gateway.offers.make(
+        for: answer, coordinator: coordinator, jobID: query.jobID, at: now)
       let body = MatchResponse(
         jobID: query.jobID, matchID: matchID, answer: answer, offers: offers
       ).body()
@@ -65,7 +61,7 @@ extension Matching {
         let isLate = waited > .milliseconds(request.deadlineMilliseconds)
         // There is one for each good entry: else the reply would not have been taken.
         let answer = answers.next()
-        let outcome: Result<MatchAnswer, DispatchError> =
+        let outcome: Result<WrittenAnswer, DispatchError> =
           answer.map { isLate ? .failure(.deadline) : .success($0) } ?? .failure(.faulty)
         response.add(
           try self.answer(outcome, to: request.query, of: coordinator, since: started))

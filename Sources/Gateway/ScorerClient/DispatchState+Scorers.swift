@@ -19,7 +19,7 @@ extension DispatchState {
     guard scorers[place].phase != .incompatible else { return }
     heard(place, now: now)
     switch record.message {
-    case .matchReply, .batchReply:
+    case .matchReply, .batchReply, .writtenMatchReply, .writtenBatchReply:
       scorers[place].applied = max(scorers[place].applied, record.streamID)
       answered(record, by: place, now: now)
     case .feedbackReply: answered(record, by: place, now: now)

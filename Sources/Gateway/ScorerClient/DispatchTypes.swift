@@ -67,19 +67,29 @@ package struct DispatchRequest<Token> {
   /// Whether a scorer's answer is one to this.
   func isAnswered(by reply: Message) -> Bool {
     switch (message, reply) {
-    case (.feedbackRequest, .feedbackReply), (.matchRequest, .matchReply): true
+    case (.feedbackRequest, .feedbackReply), (.matchRequest, .matchReply),
+      (.matchRequest, .writtenMatchReply):
+      true
     case (.batchRequest(let queries), .batchReply(let answers)): queries.count == answers.count
+    case (.batchRequest(let queries), .writtenBatchReply(let answers)):
+      queries.count == answers.count
     default: false
     }
   }
 }
 
-/// A scorer's answer: `matchReply`, `batchReply` or `feedbackReply`, whichever was asked for.
+/// A scorer's answer to what was asked: a match's or a batch's, written or not, or feedback's.
 package struct DispatchReply: Equatable, Sendable {
   package var message: Message
   /// Of a match: applied when it was answered. Of feedback: the entry that holds its change.
   package var streamID: StreamID
   package var scorerID: String
+
+  package init(message: Message, streamID: StreamID, scorerID: String) {
+    self.message = message
+    self.streamID = streamID
+    self.scorerID = scorerID
+  }
 }
 
 package typealias DispatchOutcome = Result<DispatchReply, DispatchError>

@@ -1,5 +1,6 @@
 import Domain
 import Logging
+import MatchText
 import Messaging
 import ServiceLifecycle
 import Wire
@@ -103,7 +104,12 @@ package final class ScorerClient: Service, Sendable {
     let reply = try await ask(
       .batchRequest(queries), deadlineMilliseconds: deadlineMilliseconds, after: after
     ).get()
-    guard case .batchReply(let answers) = reply.message else { throw .faulty }
+    let answers: [WrittenAnswer]
+    switch reply.message {
+    case .writtenBatchReply(let written): answers = written
+    case .batchReply(let plain): answers = plain.map { $0.written() }
+    default: throw .faulty
+    }
     return BatchReply(answers: answers, applied: reply.streamID, scorerID: reply.scorerID)
   }
 
@@ -196,7 +202,7 @@ package final class ScorerClient: Service, Sendable {
 
 /// A match's answer, and who gave it.
 package struct MatchReply: Equatable, Sendable {
-  package var answer: MatchAnswer
+  package var answer: WrittenAnswer
   /// How far the scorer had applied the change stream.
   package var applied: StreamID
   package var scorerID: String
@@ -204,7 +210,13 @@ package struct MatchReply: Equatable, Sendable {
   package static func from(_ outcome: DispatchOutcome) -> Result<MatchReply, DispatchError> {
     switch outcome {
     case .success(let reply):
-      guard case .matchReply(let answer) = reply.message else { return .failure(.faulty) }
+      let answer: WrittenAnswer
+      switch reply.message {
+      case .writtenMatchReply(let written): answer = written
+      // A scorer of an older version leaves the writing to us.
+      case .matchReply(let plain): answer = plain.written()
+      default: return .failure(.faulty)
+      }
       return .success(
         MatchReply(answer: answer, applied: reply.streamID, scorerID: reply.scorerID))
     case .failure(let error): return .failure(error)
@@ -214,7 +226,7 @@ package struct MatchReply: Equatable, Sendable {
 
 /// The answers to a batch, in its order, and who gave them.
 package struct BatchReply: Equatable, Sendable {
-  package var answers: [MatchAnswer]
+  package var answers: [WrittenAnswer]
   /// How far the scorer had applied the change stream at the end.
   package var applied: StreamID
   package var scorerID: String

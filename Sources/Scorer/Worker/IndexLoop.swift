@@ -2,6 +2,7 @@ import Domain
 import Glibc
 import Index
 import Logging
+import MatchText
 import Messaging
 import Spread
 import Threads
@@ -14,8 +15,6 @@ struct IndexLoop<Index: MinerIndex> {
   private static var requestsPerTurn: Int { 256 }
   private static var tickMicroseconds: Int64 { 1_000_000 }
   private static var maintenanceMicroseconds: Int64 { 100_000 }
-  /// Between two logged differences that the audit found.
-  private static var auditLogMicroseconds: Int64 { 10_000_000 }
   /// How long unfinished work may hold up the end.
   private static var leaveMicroseconds: Int64 { 5_000_000 }
   private static var lingerMilliseconds: Int32 { 1_000 }
@@ -49,8 +48,8 @@ struct IndexLoop<Index: MinerIndex> {
   private var lastFlush = MonotonicClock.microseconds()
   private var nextTick: Int64 = 0
   private var nextMaintenance: Int64 = 0
-  private var nextAuditLog: Int64 = 0
   private var linkFaults = LinkFaultLog()
+  private var auditLog = AuditLog()
   /// Set once goodbye was said: when to end even with work unfinished.
   private var leaveBy: Int64?
 
@@ -187,7 +186,9 @@ struct IndexLoop<Index: MinerIndex> {
       // While a fleet comes in nobody asks, and order made now would have to be made again.
       if progress.isReady { refresh() } else { statistics = registry.statistics }
       if batches.isEmpty { offers.settle(in: &registry, now: now) }
-      logAuditDifference(now: now)
+      auditLog.log(now: now, of: registry.audit?.differences, to: logger) {
+        registry.takeAuditDifference()
+      }
       linkFaults.log(dealers.counters, to: logger, now: now)
       inbox.pulse.show(
         isReady: progress.isReady, minerCount: statistics.known,
@@ -230,19 +231,6 @@ struct IndexLoop<Index: MinerIndex> {
       .prefix(Beat.regionLimit)
       .map { Beat.Region(name: $0.key, online: UInt32(clamping: $0.value)) }
     return beat
-  }
-
-  private mutating func logAuditDifference(now: Int64) {
-    guard nextAuditLog <= now, let difference = registry.takeAuditDifference() else { return }
-    nextAuditLog = now + Self.auditLogMicroseconds
-    logger.error(
-      "an answer is not the plain index's",
-      metadata: [
-        "request": "\(difference.query)", "answer": "\(difference.answer)",
-        "expected": "\(difference.expected)", "now": "\(difference.now.milliseconds)",
-        "lease-time": "\(difference.leaseTime.milliseconds)",
-        "differences": "\(registry.audit?.differences ?? 0)",
-      ])
   }
 
   // MARK: Requests
@@ -310,13 +298,17 @@ struct IndexLoop<Index: MinerIndex> {
   /// Unless nobody waits any more: others that were read with it took their time before.
   private mutating func answer(_ match: ParkedMatches.Match) {
     switch match.asked {
-    case .batch(let queries): if !batches.add(match, queries) { refuseAsTooMany(match) }
+    case .batch(let queries):
+      let isTaken = batches.add(match, queries, areWritten: takesWritten(match.gateway))
+      if !isTaken { refuseAsTooMany(match) }
     case .one(let query):
       let now = MonotonicClock.microseconds()
       guard now < match.deadline else { return droppedCount += 1 }
       if query.isSpread && batches.isEmpty { offers.settle(in: &registry, now: now) }
       let answer = find(query, now: now)
-      reply(to: match, .matchReply(answer))
+      reply(
+        to: match,
+        takesWritten(match.gateway) ? .writtenMatchReply(answer.written()) : .matchReply(answer))
     }
   }
 
@@ -329,9 +321,9 @@ struct IndexLoop<Index: MinerIndex> {
         if batches.isAtStart { offers.settle(in: &registry, now: now) }
         let answer = find(query, now: now)
         if let batch = batches.take(answer) {
-          reply(to: batch.match, .batchReply(batch.answers))
+          reply(to: batch.match, batch.reply)
         }
-      case .drop(let batch): droppedCount += UInt64(batch.queries.count - batch.answers.count)
+      case .drop(let batch): droppedCount += UInt64(batch.queries.count - batch.answeredCount)
       }
       now = MonotonicClock.microseconds()
     }
@@ -345,6 +337,11 @@ struct IndexLoop<Index: MinerIndex> {
     if query.isSpread { offers.note(answer.candidates, in: &registry, now: now) }
     answerCount += 1
     return answer
+  }
+
+  /// Whether the gateway is of a version that takes answers as coordinators read them.
+  private func takesWritten(_ gateway: Int) -> Bool {
+    dealers.version(agreedWith: gateway).map { $0 >= Record.writtenAnswersVersion } ?? false
   }
 
   private func reply(to match: ParkedMatches.Match, _ message: Message) {

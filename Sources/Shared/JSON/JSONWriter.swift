@@ -10,6 +10,7 @@ package struct JSONWriter: ~Copyable {
 
   /// All that was written so far.
   package var bytes: [UInt8] { sink.bytes }
+  package var byteCount: Int { sink.count }
 
   /// An object as a value: of the document, or of an array.
   package mutating func object(_ body: (inout JSONWriter) throws -> Void) rethrows {

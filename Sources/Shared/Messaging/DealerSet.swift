@@ -260,6 +260,9 @@ package final class DealerSet {
     return twin
   }
 
+  /// What was agreed with a gateway; nil when it has gone.
+  package func version(agreedWith gateway: Int) -> UInt8? { link(gateway)?.state.version }
+
   /// Puts `record` into the gateway's next frame, in the version that was agreed with it. A full
   /// frame goes at once, the rest with `flush`. What is for a gateway that has gone is dropped and
   /// counted, as in `flush`.

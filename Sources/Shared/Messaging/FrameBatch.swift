@@ -2,11 +2,14 @@ import Wire
 
 /// Records for one peer on their way into one frame.
 struct FrameBatch {
-  /// A frame is closed once it holds so many bytes, though it may hold few records.
+  /// A frame is closed once it holds so many records, so that the other side begins with them while this one goes
+  /// on; fewer would cost more in waking threads than they save in waiting.
+  static let softLimitRecords = Record.batchLimit / 2
+  /// Or so many bytes, though it may hold few records.
   static let softLimitBytes = 128 * 1024
-  /// No record is longer: the longest there can be answers a batch, 256 times 50 candidates. So no message
-  /// is longer than both together.
-  static let recordLimitBytes = 8 * 1024 * 1024
+  /// No record is longer: the longest there can be answers a batch, 256 times 50 candidates of less than 2 KB
+  /// each. So no message is longer than both together.
+  static let recordLimitBytes = 32 * 1024 * 1024
   /// What the receiving side lets in.
   static let messageLimitBytes = Int64(softLimitBytes + recordLimitBytes)
 
@@ -16,7 +19,7 @@ struct FrameBatch {
 
   var isEmpty: Bool { requestIDs.isEmpty }
   var isFull: Bool {
-    requestIDs.count == Record.batchLimit || bytes.count >= Self.softLimitBytes
+    requestIDs.count == Self.softLimitRecords || bytes.count >= Self.softLimitBytes
   }
 
   /// - Returns: false when the record is longer than any may be; then nothing is added.

@@ -28,6 +28,8 @@ package struct ByteWriter {
     }
   }
 
+  package mutating func write(bytes more: [UInt8]) { bytes.append(contentsOf: more) }
+
   package mutating func write(_ texts: [String]) {
     write(UInt16(truncatingIfNeeded: texts.count))
     for text in texts.prefix(Int(UInt16.max)) { write(text) }

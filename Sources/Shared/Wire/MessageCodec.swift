@@ -34,6 +34,10 @@ enum MessageCodec {
     case .batchReply(let answers):
       writer.write(UInt16(answers.count))
       for answer in answers { writer.writeSized { $0.write(answer) } }
+    case .writtenMatchReply(let answer): writer.write(answer)
+    case .writtenBatchReply(let answers):
+      writer.write(UInt16(answers.count))
+      for answer in answers { writer.writeSized { $0.write(answer) } }
     }
   }
 
@@ -65,6 +69,10 @@ enum MessageCodec {
     case 19:
       return .batchReply(
         try reader.readBatch { (reader) throws(WireError) in try reader.readMatchAnswer() })
+    case 20: return .writtenMatchReply(try reader.readWrittenAnswer())
+    case 21:
+      return .writtenBatchReply(
+        try reader.readBatch { (reader) throws(WireError) in try reader.readWrittenAnswer() })
     default: return .unknown(kind: kind)
     }
   }
@@ -119,12 +127,26 @@ extension ByteWriter {
   fileprivate mutating func write(_ answer: MatchAnswer) {
     write(UInt16(answer.candidates.count))
     for candidate in answer.candidates { write(candidate) }
-    write(optional: answer.counts) { writer, counts in
-      writer.write(UInt32(counts.eligible))
-      writer.write(UInt32(counts.considered))
-      writer.write(UInt8(counts.rejected.count))
-      for count in counts.rejected { writer.write(UInt32(count)) }
+    write(optional: answer.counts) { $0.write($1) }
+  }
+
+  private mutating func write(_ counts: MatchCounts) {
+    write(UInt32(counts.eligible))
+    write(UInt32(counts.considered))
+    write(UInt8(counts.rejected.count))
+    for count in counts.rejected { write(UInt32(count)) }
+  }
+
+  fileprivate mutating func write(_ answer: WrittenAnswer) {
+    write(UInt16(answer.candidates.count))
+    for candidate in answer.candidates {
+      write(candidate.price.units)
+      write(UInt8(candidate.minerIDByteCount))
+      write(UInt32(candidate.byteCount))
     }
+    write(optional: answer.counts) { $0.write($1) }
+    write(UInt32(answer.text.count))
+    write(bytes: answer.text)
   }
 
   private mutating func write(_ candidate: Candidate) {
@@ -240,6 +262,25 @@ extension ByteReader {
     for _ in 0..<count { candidates.append(try readCandidate()) }
     let counts = try readOptional { (reader) throws(WireError) in try reader.readCounts() }
     return MatchAnswer(candidates: candidates, counts: counts)
+  }
+
+  fileprivate mutating func readWrittenAnswer() throws(WireError) -> WrittenAnswer {
+    let count = Int(try read(UInt16.self))
+    guard count <= Limits.topK.upperBound else { throw .badValue }
+    var candidates: [WrittenAnswer.Candidate] = []
+    candidates.reserveCapacity(count)
+    for _ in 0..<count {
+      candidates.append(
+        WrittenAnswer.Candidate(
+          price: Price(units: try read()), minerIDByteCount: Int(try read(UInt8.self)),
+          byteCount: Int(try read(UInt32.self))))
+    }
+    let counts = try readOptional { (reader) throws(WireError) in try reader.readCounts() }
+    let text = Array(try take(Int(try read(UInt32.self))))
+    guard let answer = WrittenAnswer(candidates: candidates, text: text, counts: counts) else {
+      throw .badValue
+    }
+    return answer
   }
 
   private mutating func readCounts() throws(WireError) -> MatchCounts {

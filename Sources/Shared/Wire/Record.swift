@@ -10,9 +10,11 @@ package struct Record: Equatable, Sendable {
   package static let magic: UInt32 = 0x4255_4850
   /// What this build speaks. A neighbour one version away is understood: payloads only ever grow at
   /// their end, readers give absent fields their default and skip what they don't know.
-  package static let currentVersion: UInt8 = 4
-  package static let spokenVersions: ClosedRange<UInt8> = 1...5
+  package static let currentVersion: UInt8 = 5
+  package static let spokenVersions: ClosedRange<UInt8> = 1...6
   package static let batchLimit = 64
+  /// From here on scorers write answers as coordinators read them.
+  package static let writtenAnswersVersion: UInt8 = 5
 
   package var version: UInt8
   package var requestID: UInt64
@@ -60,6 +62,9 @@ package enum Message: Equatable, Sendable {
   case batchRequest([MatchQuery])
   /// One answer a match, in the order asked.
   case batchReply([MatchAnswer])
+  /// Since version 5, instead of `matchReply` and `batchReply`: the answers as coordinators read them.
+  case writtenMatchReply(WrittenAnswer)
+  case writtenBatchReply([WrittenAnswer])
   /// Of a kind that a newer neighbour knows and this build does not.
   case unknown(kind: UInt8)
 }
@@ -177,6 +182,8 @@ extension Message {
     case .inspectReply: 17
     case .batchRequest: 18
     case .batchReply: 19
+    case .writtenMatchReply: 20
+    case .writtenBatchReply: 21
     case .unknown(let kind): kind
     }
   }

@@ -1,0 +1,116 @@
+import Domain
+import JSON
+
+extension MatchAnswer {
+  /// The answer as the contract shows it.
+  package func written() -> WrittenAnswer {
+    var json = JSONWriter(capacity: 256 + 600 * candidates.count)
+    var written: [WrittenAnswer.Candidate] = []
+    written.reserveCapacity(candidates.count)
+    for candidate in candidates {
+      let start = json.byteCount
+      json.write(candidate)
+      written.append(
+        WrittenAnswer.Candidate(
+          price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
+          byteCount: json.byteCount - start))
+    }
+    if let best = candidates.first {
+      json.piece(#""explain":""#)
+      json.writeExplanation(of: best.parts)
+      json.piece(#"""#)
+    } else {
+      json.piece(#""explain":"no candidate""#)
+    }
+    if let counts { json.write(counts) }
+    guard let answer = WrittenAnswer(candidates: written, text: json.bytes, counts: counts) else {
+      preconditionFailure("each candidate's object holds its miner's id")
+    }
+    return answer
+  }
+}
+
+extension ScoreParts {
+  /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`
+  package var explanation: String {
+    var json = JSONWriter(capacity: 80)
+    json.writeExplanation(of: self)
+    return String(decoding: json.bytes, as: UTF8.self)
+  }
+}
+
+extension JSONWriter {
+  /// By pieces of text, since a match's answer is mostly this; its closing brace is left to whoever adds an offer.
+  fileprivate mutating func write(_ candidate: Candidate) {
+    // No byte that an id may have needs an escape.
+    piece(#"{"miner_id":""#)
+    piece(unescaped: candidate.minerID.text)
+    piece(#"","addr":"#)
+    piece(string: candidate.addr)
+    piece(#","proto":""#)
+    piece(unescaped: candidate.proto.rawValue)
+    piece(#"","region":"#)
+    piece(string: candidate.region)
+    piece(#","score":"#)
+    piece(candidate.score)
+    piece(#","eta_ms":"#)
+    piece(candidate.etaMilliseconds ?? .nan)
+    piece(#","price":"#)
+    piece(unescaped: candidate.price.description)
+    piece(#","trust":"#)
+    piece(candidate.trust)
+    piece(#","explain":""#)
+    writeExplanation(of: candidate.parts)
+    piece(#"","breakdown":{"cap":"#)
+    piece(candidate.parts.cap)
+    piece(#","price":"#)
+    piece(candidate.parts.price)
+    piece(#","latency":"#)
+    piece(candidate.parts.latency)
+    piece(#","trust":"#)
+    piece(candidate.parts.trust)
+    piece(#","load":"#)
+    piece(candidate.parts.load)
+    piece("}")
+  }
+
+  fileprivate mutating func write(_ counts: MatchCounts) {
+    piece(#","eligible":"#)
+    piece(unescaped: String(counts.eligible))
+    piece(#","considered":"#)
+    piece(unescaped: String(counts.considered))
+    piece(#","rejected":{"#)
+    var isFirst = true
+    for (reason, count) in zip(RejectionReason.allCases, counts.rejected) where count > 0 {
+      if !isFirst { piece(",") }
+      isFirst = false
+      piece(string: reason.name)
+      piece(":")
+      piece(unescaped: String(count))
+    }
+    piece("}")
+  }
+
+  /// Nothing in it needs an escape.
+  fileprivate mutating func writeExplanation(of parts: ScoreParts) {
+    piece("cap=")
+    writeTwoPlaces(parts.cap)
+    piece(" • price=")
+    writeTwoPlaces(parts.price)
+    piece(" • latency=")
+    writeTwoPlaces(parts.latency)
+    piece(" • trust=")
+    writeTwoPlaces(parts.trust)
+    piece(" • load=")
+    writeTwoPlaces(parts.load)
+  }
+
+  /// - Parameter part: from 0 to 1.
+  private mutating func writeTwoPlaces(_ part: Double) {
+    let hundredths = Int(min(max(part, 0), 1) * 100 + 0.5)
+    piece(digit: hundredths / 100)
+    piece(".")
+    piece(digit: hundredths / 10 % 10)
+    piece(digit: hundredths % 10)
+  }
+}
