@@ -27,7 +27,7 @@ CALLGRIND_MINERS = 10_000
 
 # In the order in which they are tried on one function, by what its demangled name contains.
 STAGES = [
-    ("JSON out", r"MatchResponse|JSONWriter|Offers\.make|Matching\.answer|MatchHistory"),
+    ("JSON out", r"MatchResponse|MatchAnswer\.written|JSONWriter|Offers\.make|Matching\.answer|MatchHistory"),
     ("decode", r"PlainMatchReader|MatchRequest|matchRequest"),
     ("auth, limits", r"DirectHead|CoordinatorDesk\.take|Callers|CoordinatorTable|RateLimits|SignIns|ClientAddresses"),
     ("index", r"BlockIndex|BlockSearch|BlockMatch|AuditedIndex|Registry\.match|NewcomerPolicy"),

@@ -138,14 +138,14 @@ package struct JSONWriter: ~Copyable {
     if abs(value) < 0x1p54 {
       let whole = Int64(value)
       if Double(whole) != value {
-        piece(unescaped: value.description)
+        sink.append(value)
       } else if 0..<10 ~= whole {
         piece(digit: Int(whole))
       } else {
         piece(unescaped: String(whole))
       }
     } else if value.isFinite {
-      piece(unescaped: value.description)
+      sink.append(value)
     } else {
       piece("null")
     }
