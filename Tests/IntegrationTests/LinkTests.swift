@@ -51,7 +51,9 @@ extension RunningProcesses {
         for scorer in ["scorer-2", "scorer-3"] {
           #expect(!fleet.log(scorer).contains("welcomed"))
         }
-        #expect(fleet.log("scorer-2").contains("is the key right on both sides?"))
+        await eventually("the scorer says so, too") {
+          fleet.log("scorer-2").contains("is the key right on both sides?")
+        }
       }
     }
 
