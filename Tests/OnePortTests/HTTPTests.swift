@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import Testing
 
@@ -163,6 +164,24 @@ struct HTTPTests {
     }
   }
 
+  @Test("A request that comes while a stopping server ends its connection doesn't reset it")
+  func lateRequest() async throws {
+    try await TestServer.run { server in
+      let client = try PlainSocket(port: server.port)
+      let request = "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n"
+      #expect(client.send(request))
+      let answer = try client.read(until: { $0.contains("\r\n\r\n") })
+      #expect(answer.hasPrefix("HTTP/1.1 "), "\(answer)")
+      await server.stop()
+      _ = try client.read(until: { _ in false })
+      // After a reset the next would fail.
+      for _ in 0..<5 {
+        #expect(client.send(request))
+        try await Task.sleep(for: .milliseconds(10))
+      }
+    }
+  }
+
   @Test("A stopping server finishes the request in progress and closes idle connections")
   func graceful() async throws {
     try await TestServer.run { server in
@@ -176,5 +195,49 @@ struct HTTPTests {
       #expect(try await busy.readResponse().body == "slow")
       #expect(await busy.readToEnd() == "")
     }
+  }
+}
+
+/// A socket that goes on sending after the server has ended its side, which NIO's don't.
+private final class PlainSocket {
+  private let descriptor: Int32
+
+  init(port: Int) throws {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var timeout = timeval(tv_sec: 10, tv_usec: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = in_port_t(port).bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    try #require(result == 0)
+  }
+
+  deinit { close(descriptor) }
+
+  /// - Returns: false when the connection is reset.
+  func send(_ text: String) -> Bool {
+    Array(text.utf8).withUnsafeBytes {
+      Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) == $0.count
+    }
+  }
+
+  /// To the end at the latest.
+  func read(until isEnough: (String) -> Bool) throws -> String {
+    var text = ""
+    while !isEnough(text) {
+      var bytes = [UInt8](repeating: 0, count: 4_096)
+      let count = recv(descriptor, &bytes, bytes.count, 0)
+      try #require(count >= 0)
+      if count == 0 { break }
+      text += String(decoding: bytes[..<count], as: UTF8.self)
+    }
+    return text
   }
 }

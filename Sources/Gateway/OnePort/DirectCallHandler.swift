@@ -96,7 +96,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
   func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
     switch event {
     case is ChannelShouldQuiesceEvent:
-      if life.quiesce() { context.close(promise: nil) }
+      if life.quiesce() { part(context: context) }
     case ChannelEvent.inputClosed: take(.inputClosed, context: context)
     default: context.fireUserInboundEventTriggered(event)
     }
@@ -150,6 +150,15 @@ final class DirectCallHandler: ChannelDuplexHandler {
     context.flush()
     context.close(mode: .output, promise: nil)
     life.linger(for: configuration.lingerTimeout, context: context)
+  }
+
+  /// The server stops, and nobody waits for an answer. A request that is on its way all the same is read and dropped:
+  /// to close with it unread would reset the connection, which a proxy, unlike an end without an answer, doesn't try
+  /// elsewhere.
+  private func part(context: ChannelHandlerContext) {
+    isBroken = true
+    context.close(mode: .output, promise: nil)
+    life.linger(for: configuration.lastRequestTimeout, context: context)
   }
 
   private func takeHead(_ head: HTTPRequestHead, context: ChannelHandlerContext) -> Bool {

@@ -25,7 +25,7 @@ package struct OnePortConfiguration: Sendable {
   package var onConnectionLimit: @Sendable () -> Void = {}
   /// An HTTP connection with no request in progress is closed after this long.
   package var idleTimeout: TimeAmount = .seconds(75)
-  /// While the port ends: how long who has just connected may take to send its request.
+  /// While the port ends: how long who has just connected may take to send its request, and who was idle to notice.
   package var lastRequestTimeout: TimeAmount = .milliseconds(500)
   /// How long a refused connection may take to read its answer.
   package var lingerTimeout: TimeAmount = .seconds(2)
