@@ -108,8 +108,7 @@ let package = Package(
       dependencies: [
         "Changes", "Domain", "Feedback", "Index", "MatchText", "Messaging", "Postgres", "Redis",
         "Settings", "Spread", "Supervision", "Telemetry", "Threads", "Trust", "Wire",
-        argumentParser,
-        collections, lifecycle, log, metrics,
+        argumentParser, collections, lifecycle, log, metrics,
       ], path: "Sources/Scorer/Worker", swiftSettings: strict),
 
     // Gateway.
@@ -229,8 +228,7 @@ let package = Package(
       "GatewayTests",
       [
         "Domain", "GatewayAPI", "GatewayPolicy", "GatewayServices", "JSON", "MatchText",
-        "Messaging",
-        "Postgres", "ScorerClient", "Threads", "Wire", crypto, lifecycle, log,
+        "Messaging", "Postgres", "ScorerClient", "Threads", "Wire", crypto, lifecycle, log,
       ]),
     tests(
       "OnePortTests",

@@ -22,7 +22,10 @@ struct RawRecord: Sendable {
   static let matchReply: UInt8 = 6
   static let feedbackRequest: UInt8 = 7
   static let feedbackReply: UInt8 = 8
+  static let batchRequest: UInt8 = 18
+  static let batchReply: UInt8 = 19
   static let writtenMatchReply: UInt8 = 20
+  static let writtenBatchReply: UInt8 = 21
 
   init(version: UInt8, kind: UInt8, requestID: UInt64 = 0, payload: [UInt8] = []) {
     self.version = version
@@ -119,6 +122,11 @@ struct Dialect: Sendable, CustomTestStringConvertible {
   var matchReply: (kind: UInt8, golden: String) {
     agreed >= 5
       ? (RawRecord.writtenMatchReply, "written-match-reply") : (RawRecord.matchReply, "match-reply")
+  }
+
+  var batchReply: (kind: UInt8, golden: String) {
+    agreed >= 5
+      ? (RawRecord.writtenBatchReply, "written-batch-reply") : (RawRecord.batchReply, "batch-reply")
   }
 
   /// A kind that only the newer version knows; none from an older one.

@@ -22,12 +22,14 @@ extension RunningProcesses {
         let client = try await fleet.startGateway()
         let beat = try dialect.beat()
         let reply = try dialect.golden(dialect.matchReply.golden)
+        let batchReply = try dialect.golden(dialect.batchReply.golden)
         let receipt = try dialect.golden("feedback-reply")
         let scorer = Neighbour(.dealer, at: fleet.link()) { record in
           var answer: RawRecord
           switch record.kind {
           case RawRecord.welcome, RawRecord.beat: return dialect.novelty + [beat]
           case RawRecord.matchRequest: answer = reply
+          case RawRecord.batchRequest: answer = batchReply
           case RawRecord.feedbackRequest: answer = receipt
           default: return []
           }
@@ -42,11 +44,14 @@ extension RunningProcesses {
         #expect(feedback.json?["trust_score"]?.double == 0.6, "\(feedback.text)")
         #expect(try await client.metric("poolhub_scorer_miners_online", "neighbour") == 800)
         #expect(try await client.metric(Self.faults, Self.malformed) == 0)
-        if dialect.agreed < 4 {
-          let batch = try await client.matchBatch([#"{"job_id": "j"}"#])
-          batch.expectProblem(503, "no_scorer")
-          #expect(batch.text.contains("knows batches"), "\(batch.text)")
-        }
+        let batch = try await client.matchBatch([#"{"job_id": "a"}"#, #"{"job_id": "b"}"#])
+        let results = try #require(batch.json?["results"]?.array, "\(batch.text)")
+        #expect(results.map { $0["job_id"]?.string } == ["a", "b"], "\(batch.text)")
+        let best = results[0]["candidates"]?.array?.first
+        #expect(best?["miner_id"]?.string == "miner-1" && best?["score"]?.double == 0.875)
+        #expect(best?["offer"]?.string?.hasPrefix("pho1.") == true, "\(batch.text)")
+        #expect(results[1]["candidates"]?.array?.isEmpty == true, "\(batch.text)")
+        #expect(results[1]["explain"]?.string == "no candidate", "\(batch.text)")
         // What it was told was in the version agreed, and starts as it always did.
         let asked = try #require(scorer.received.first { $0.kind == RawRecord.matchRequest })
         #expect(asked.version == dialect.agreed)
@@ -91,13 +96,21 @@ extension RunningProcesses {
         let reply = try #require(gateway.received.first { $0.kind == dialect.matchReply.kind })
         #expect(reply.requestID == 77)
         #expect(reply.version == dialect.agreed)
-        // One candidate, whose name stands where it always did.
+        // One candidate: as text, or with its name where it always stood.
         #expect(reply.payload.starts(with: [1, 0]))
-        if dialect.agreed < 5 {
-          #expect(reply.payload.dropFirst(2).starts(with: RawRecord.text("seen")))
-        }
         let text = String(decoding: reply.payload, as: UTF8.self)
-        #expect(text.contains(#"{"miner_id":"seen""#) == (dialect.agreed >= 5), "\(text)")
+        let isText = text.contains(#"{"miner_id":"seen""#)
+        #expect(isText == (dialect.agreed >= 5), "\(text)")
+        #expect(isText || reply.payload.dropFirst(2).starts(with: RawRecord.text("seen")))
+        var batch = try dialect.golden("batch-request", requestID: 78)
+        batch.budgetMicroseconds = 5_000_000
+        gateway.send(batch)
+        await eventually("it answers a batch") {
+          gateway.received.contains { record in
+            record.kind == dialect.batchReply.kind && record.requestID == 78
+              && record.payload.starts(with: [2, 0])
+          }
+        }
         let beats = gateway.received.filter { $0.kind == RawRecord.beat }
         #expect(beats.allSatisfy { $0.version == dialect.agreed } && !beats.isEmpty)
         #expect(!fleet.log("scorer-1").contains("could not be read"))
@@ -184,6 +197,7 @@ extension RunningProcesses {
       let names = [
         "v1-message-hello", "v3-message-welcome", "v3-message-beat", "v1-message-match-request",
         "v1-message-match-reply", "v1-message-feedback-request", "v1-message-failure",
+        "v5-message-written-match-reply", "v5-message-written-batch-reply",
       ]
       let golden = try names.map { try RawRecord(golden: $0, version: 2) }
         .filter { isWanted($0.kind) }

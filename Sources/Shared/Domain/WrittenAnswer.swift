@@ -18,10 +18,12 @@ package struct WrittenAnswer: Equatable, Sendable {
   /// Where in a candidate's object its miner's id begins.
   package static let minerIDOffset = #"{"miner_id":""#.utf8.count
 
+  /// Best first.
   package private(set) var candidates: [Candidate]
   /// In JSON: the candidates' objects one after another, each without its closing brace, then the members that
   /// follow their array, without the answer's closing brace.
   package private(set) var text: [UInt8]
+  /// As in `MatchAnswer`; the text has them as well.
   package private(set) var counts: MatchCounts?
 
   /// - Returns: nil when the text is too short for its candidates, or a candidate's object for its miner's id.

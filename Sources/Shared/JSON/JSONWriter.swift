@@ -10,6 +10,7 @@ package struct JSONWriter: ~Copyable {
 
   /// All that was written so far.
   package var bytes: [UInt8] { sink.bytes }
+  /// How many bytes that is.
   package var byteCount: Int { sink.count }
 
   /// An object as a value: of the document, or of an array.

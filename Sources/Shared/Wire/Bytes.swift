@@ -28,6 +28,7 @@ package struct ByteWriter {
     }
   }
 
+  /// As they are, with no length before them.
   package mutating func write(bytes more: [UInt8]) { bytes.append(contentsOf: more) }
 
   package mutating func write(_ texts: [String]) {
