@@ -1,6 +1,7 @@
 # `make help` lists what there is.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 
 BIN := .build/release
@@ -19,7 +20,9 @@ run: build ## Install what is missing, build, and run a hub with mock miners unt
 test: setup ## Install what is missing, build, and run every test
 	@deploy/setup-debian.sh test
 	swift build --build-tests
-	swift test --skip-build --no-parallel
+	@# What failed is said once more at the end, where whoever sees the last lines only finds it.
+	swift test --skip-build --no-parallel 2>&1 | tee .build/test.log || \
+	  { echo "What failed:"; grep -A 6 '✘ Test .* recorded an issue' .build/test.log | cut -c 1-800 | tail -n 40; exit 1; }
 
 test-deploy: ## As root: install the package of `make deb` in a container with systemd, and try all that an operator does
 	@deploy/setup-debian.sh deploy

@@ -35,6 +35,51 @@ struct ExpectedChangesTests {
     #expect(told.match(query, at: now) == untold.match(query, at: now))
   }
 
+  @Test("what was said and comes in another order, or for who has left, finds whom it names")
+  func expectingWrongly() throws {
+    var told = BlockIndex(weights: .standard)
+    var untold = BlockIndex(weights: .standard)
+    let now = Timestamp(milliseconds: 1_000_000)
+    let ids = try (0..<300).map { try #require(MinerID("miner-\($0)")) }
+    for (number, id) in ids.enumerated() where number < 200 {
+      let record = MinerRecord(id: id, version: 1, profile: profile(number))
+      told.upsert(record)
+      untold.upsert(record)
+    }
+    var random = SplitMix64(seed: 7)
+    for round in 0..<50 {
+      let changes = (0..<64).map { _ -> Change in
+        var patch = StatusPatch(at: now, leaseMilliseconds: 60_000)
+        patch.queueLength = UInt32(random.below(2))
+        patch.avgLatencyMilliseconds = Double(random.below(500))
+        return .status(ids[random.below(ids.count)], patch)
+      }
+      told.expect(changes[...])
+      // Some leave, and others come, who take their places.
+      for _ in 0..<10 {
+        let number = random.below(ids.count)
+        #expect(told.remove(ids[number]) == untold.remove(ids[number]))
+        let other = random.below(ids.count)
+        let record = MinerRecord(id: ids[other], version: Int64(round + 2), profile: profile(other))
+        told.upsert(record)
+        untold.upsert(record)
+      }
+      var places = Array(changes.indices)
+      if round % 2 == 1 { places.swapAt(random.below(places.count), random.below(places.count)) }
+      if round % 4 == 2 { places.shuffle(using: &random) }
+      for place in places {
+        guard case .status(let id, let patch) = changes[place] else { continue }
+        #expect(told.apply(patch, to: id) == untold.apply(patch, to: id))
+      }
+      told.refresh(at: now)
+      untold.refresh(at: now)
+      var query = MatchQuery(jobID: "job")
+      query.topK = 50
+      query.explainsFully = true
+      #expect(told.match(query, at: now) == untold.match(query, at: now))
+    }
+  }
+
   private func profile(_ number: Int) -> MinerProfile {
     var profile = MinerProfile()
     profile.addr = "10.0.0.1:\(number + 1)"

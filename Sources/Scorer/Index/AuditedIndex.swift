@@ -71,7 +71,7 @@ package struct AuditedIndex<Fast: MinerIndex>: MinerIndex {
 
 // Changes, for both.
 extension AuditedIndex {
-  package func expect(_ changes: ArraySlice<Change>) { fast.expect(changes) }
+  package mutating func expect(_ changes: ArraySlice<Change>) { fast.expect(changes) }
 
   package mutating func upsert(_ record: MinerRecord) {
     fast.upsert(record)

@@ -48,7 +48,7 @@ package protocol MinerIndex: Sendable {
   mutating func apply(_ patch: StatusPatch, to id: MinerID) -> Bool
 
   /// Says which changes come next, all soon: an index may ask for their memory ahead.
-  func expect(_ changes: ArraySlice<Change>)
+  mutating func expect(_ changes: ArraySlice<Change>)
 
   /// Takes a miner's trust, unless the version held is newer.
   ///
@@ -94,7 +94,7 @@ package protocol MinerIndex: Sendable {
 }
 
 extension MinerIndex {
-  package func expect(_ changes: ArraySlice<Change>) {}
+  package mutating func expect(_ changes: ArraySlice<Change>) {}
 
   package mutating func maintain() {}
 

@@ -5,7 +5,7 @@ extension BlockIndex {
   @discardableResult
   package mutating func apply(_ patch: StatusPatch, to id: MinerID) -> Bool {
     own()
-    guard let row = row(of: id) else { return false }
+    guard let row = expectedRow(of: id) else { return false }
     rows[row].live.merge(patch)
     let slot = Int(rows[row].slot)
     var line = lines[slot]
@@ -192,6 +192,7 @@ extension BlockIndex {
     own()
     guard let row = row(of: id) else { return nil }
     settleArrivals()
+    expectedRows.removeAll(keepingCapacity: true)
     let slot = Int(rows[row].slot)
     let old = details[row]
     let miner = RegisteredMiner(

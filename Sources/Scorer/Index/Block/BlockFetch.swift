@@ -1,10 +1,13 @@
 import CVector
 import Domain
 
-// Memory that is asked for ahead of changes. A change finds a name's cell, its row, and then a line
-// with its block, each by what the one before it says: waits that many changes can share.
+// Memory that is asked for ahead of changes. A change finds a name's cell, its row, then a line with its
+// block, and then what is counted and bound over those, each by what the one before it says: waits that
+// many changes can share.
 extension BlockIndex {
-  package func expect(_ changes: ArraySlice<Change>) {
+  package mutating func expect(_ changes: ArraySlice<Change>) {
+    expectedRows.removeAll(keepingCapacity: true)
+    nextExpected = 0
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: changes.count) { hashes in
       var count = 0
       for change in changes {
@@ -15,17 +18,43 @@ extension BlockIndex {
       }
       // By their hashes alone: the names themselves would have to come first.
       for place in 0..<count {
-        let row = ids.find(hashes[place]) { _ in true }
-        hashes[place] = row.map { UInt64($0) } ?? .max
-        if let row { prefetch(rows + row) }
-      }
-      for place in 0..<count where hashes[place] != .max {
-        let slot = Int(rows[Int(hashes[place])].slot)
-        prefetch(lines + slot)
-        prefetch(blocks + (slot >> 6))
-        prefetch(bounds + (slot >> 6))
-        prefetch(ready + (slot >> 6))
+        guard let row = ids.find(hashes[place], { _ in true }) else { continue }
+        expectedRows.append(UInt32(row))
+        prefetch(rows + row)
       }
     }
+    for row in expectedRows {
+      let slot = Int(rows[Int(row)].slot)
+      prefetch(lines + slot)
+      prefetch(blocks + (slot >> 6))
+      prefetch(bounds + (slot >> 6))
+      prefetch(ready + (slot >> 6))
+    }
+    if isFilling { return }
+    for row in expectedRows {
+      let slot = Int(rows[Int(row)].slot)
+      let block = blocks + (slot >> 6)
+      prefetch(superblocks + Int(block.pointee.superblock))
+      prefetch(superbounds + Int(block.pointee.superblock))
+      // Its latency will be much what it was.
+      let bucket = Int(lines[slot].latencyBucket)
+      if bucket < 0 { continue }
+      let region = regionRows + Int(block.pointee.region)
+      prefetch(region.pointee.latencies.address(bucket))
+      if let counts = region.pointee.latencyCounts { prefetch(counts + bucket) }
+    }
+  }
+
+  /// The row of a miner that changes: mostly the next one of those that were expected.
+  @inline(__always)
+  mutating func expectedRow(of id: MinerID) -> Int? {
+    if nextExpected < expectedRows.count {
+      let row = Int(expectedRows[nextExpected])
+      if rows[row].id == id {
+        nextExpected += 1
+        return row
+      }
+    }
+    return row(of: id)
   }
 }

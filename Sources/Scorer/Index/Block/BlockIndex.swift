@@ -75,6 +75,9 @@ package struct BlockIndex: MinerIndex, @unchecked Sendable {
   var room: SearchRoom
   var priceCounts: Column<UInt32>
   var latencyCounts: Column<UInt32>
+  /// The rows of the miners whose changes are said to come next, and how many of those have come.
+  var expectedRows: [UInt32] = []
+  var nextExpected = 0
   /// Where the background work goes on.
   var nextBlock = 0
   package var work = SearchWork()

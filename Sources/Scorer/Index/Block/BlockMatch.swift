@@ -49,6 +49,7 @@ extension SearchRoom {
     let stagedBounds: Column<Float>
     let stagedMasks: Column<UInt64>
     let stagedSieved: Column<UInt64>
+    let walk: Column<WalkedBlock>
     let top: Column<TopEntry>
   }
 
@@ -59,7 +60,7 @@ extension SearchRoom {
       rareCapabilityCount: rareCapabilityCount, rareMarks: sets[self[.capabilitiesAny].marked],
       holes: holes, hasHoles: !holeSlots.isEmpty, heap: heap, stagedBounds: stagedBounds,
       stagedMasks: stagedMasks,
-      stagedSieved: stagedSieved, top: top)
+      stagedSieved: stagedSieved, walk: walk, top: top)
   }
 }
 
@@ -95,13 +96,14 @@ extension BlockIndex {
       }
     }
     if let rare {
-      for block in room.groups[rare].touched { search.lookAtTouched(Int(block)) }
+      for block in room.groups[rare].touched { search.walk(to: Int(block)) }
+      search.endWalk()
     } else if search.hasTwoRounds {
       search.begin(.both)
+      forEachSuperblock(ask) { search.add($0) }
       if ask.expectedBoth < Self.fewBoth * Double(ask.limit) {
-        forEachSuperblock(ask) { search.lookAtBoth(of: $0) }
+        search.walkBoth()
       } else {
-        forEachSuperblock(ask) { search.add($0) }
         search.run()
       }
       search.begin(.one)

@@ -4,7 +4,8 @@ import Domain
 /// One request's way through the blocks: superblocks and their blocks by falling bound, until no
 /// bound reaches the worst of the best. Leases and tables are right already; nothing is changed
 /// but the room to work in.
-// A value of plain addresses: methods of the index itself would hand all of it around.
+// A value of plain addresses: methods of the index itself would hand all of it around. Its methods that
+// aren't inlined are mutating, whether they change anything or not: else each call would copy it.
 struct BlockSearch {
   let ask: BlockAsk
   let columns: SearchColumns
@@ -15,6 +16,8 @@ struct BlockSearch {
   var topCount = 0
   var work = SearchWork()
   var heapCount = 0
+  /// How many blocks the walk has come to.
+  var walkCount = 0
 
   init(_ ask: BlockAsk, _ columns: SearchColumns, _ room: SearchRoom.Addresses) {
     self.ask = ask
@@ -64,7 +67,7 @@ struct BlockSearch {
     orderHeap()
     fetchNextStage()
     // One block is fetched while the one before it is looked at.
-    var next = (block: 0, mask: UInt64(0), bound: Float(-1))
+    var next = (block: 0, mask: UInt64(0), bound: Float(-1), region: columns.regions)
     while heapCount > 0 {
       let key = room.heap[0]
       let bound = Float(bitPattern: UInt32(key >> 32))
@@ -80,17 +83,18 @@ struct BlockSearch {
         continue
       }
       let staged = 64 * superblock + place
+      let row = columns.superblocks[superblock]
       let chosen = (
-        block: Int(columns.superblocks[superblock].first) + place,
-        mask: room.stagedMasks[staged], bound: bound
+        block: Int(row.first) + place, mask: room.stagedMasks[staged], bound: bound,
+        region: columns.regions + Int(row.region)
       )
       fetch(chosen.block, chosen.mask)
       room.stagedBounds[staged] = -1
       reorder(superblock)
-      if next.bound >= leastBound { look(at: next.block, next.mask) }
+      if next.bound >= leastBound { look(at: next.block, next.mask, next.region) }
       next = chosen
     }
-    if next.bound >= leastBound { look(at: next.block, next.mask) }
+    if next.bound >= leastBound { look(at: next.block, next.mask, next.region) }
   }
 
   /// Works out the bounds of a superblock's blocks.
@@ -131,7 +135,7 @@ struct BlockSearch {
 
   /// Those of 64 blocks that have anybody in all the sets.
   @inline(__always)
-  private func possibleBlocks(from first: Int) -> UInt64 {
+  mutating func possibleBlocks(from first: Int) -> UInt64 {
     var possible = UInt64.max
     var place = 0
     while place < room.mustEnd {
@@ -151,33 +155,5 @@ struct BlockSearch {
       possible &= room.terms[place].blocks(from: first) & room.terms[place + 1].blocks(from: first)
     }
     return possible
-  }
-
-  // MARK: Rare categories
-
-  /// Only a block in which somebody has what few have.
-  mutating func lookAtTouched(_ block: Int) {
-    if ask.region >= 0 && ask.region != Int(columns.blocks[block].region) { return }
-    let mask = mask(of: block)
-    if mask == 0 { return }
-    let bound = bound(columns.bounds + block, columns.region(of: block)) + share(mask, block)
-    if bound >= leastBound { look(at: block, mask) }
-  }
-
-  /// All who have both asked capabilities, where they are too few for an order to help: a walk over
-  /// both sets' words.
-  mutating func lookAtBoth(of superblock: Int) {
-    let (first, count) = (
-      Int(columns.superblocks[superblock].first), Int(columns.superblocks[superblock].count)
-    )
-    let possible = possibleBlocks(from: first)
-    if possible == 0 { return }
-    let (one, other) = (room.terms + room.shareRange.lowerBound).pair
-    var met = meeting(one.words + first, other.words + first, Int32(count)) & possible
-    while met != 0 {
-      let block = first + met.trailingZeroBitCount
-      met &= met &- 1
-      lookAtTouched(block)
-    }
   }
 }

@@ -30,14 +30,14 @@ extension BlockSearch {
 
   /// The most that the cap part comes to for any of these miners.
   @inline(__always)
-  func share(_ mask: UInt64, _ block: Int) -> Float {
+  mutating func share(_ mask: UInt64, _ block: Int) -> Float {
     if ask.askedCapabilities <= 1 || round != .all { return capBound }
     return ask.capShare * (Float(mostMet(mask, block)) / Float(ask.askedCapabilities))
   }
 
   /// How many of the asked capabilities the miner of this mask that has most of them has, or more.
   @inline(__always)
-  private func mostMet(_ mask: UInt64, _ block: Int) -> Int {
+  private mutating func mostMet(_ mask: UInt64, _ block: Int) -> Int {
     let rareCount = room.rareCapabilityCount
     let rareMet = rareCount > 0 && room.rareMarks.words[block] & mask != 0 ? rareCount : 0
     let range = room.shareRange
@@ -49,7 +49,7 @@ extension BlockSearch {
     return max(1, mostMet(mask, block, range) + rareMet)
   }
 
-  private func mostMet(_ mask: UInt64, _ block: Int, _ range: Range<Int>) -> Int {
+  private mutating func mostMet(_ mask: UInt64, _ block: Int, _ range: Range<Int>) -> Int {
     if range.count < 2 || range.count > 15 { return range.count }
     // A number for each miner, bit by bit, in four words.
     var (ones, twos, fours, eights) = (UInt64(0), UInt64(0), UInt64(0), UInt64(0))
@@ -91,7 +91,7 @@ extension BlockSearch {
     return place
   }
 
-  func orderHeap() {
+  mutating func orderHeap() {
     var place = heapCount / 2
     while place > 0 {
       place -= 1

@@ -13,9 +13,8 @@ extension BlockSearch {
     }
   }
 
-  mutating func look(at block: Int, _ mask: UInt64) {
+  mutating func look(at block: Int, _ mask: UInt64, _ region: Column<RegionRow>) {
     work.blocks += 1
-    let region = columns.region(of: block)
     var least = leastBound
     var bits = mask
     while bits != 0 {

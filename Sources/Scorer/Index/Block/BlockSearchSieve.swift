@@ -30,7 +30,7 @@ extension BlockSearch {
   /// So few blocks are sieved one by one.
   private static let fewBlocks = 20
 
-  private func sieve(_ superblock: Int, each left: UInt64) {
+  private mutating func sieve(_ superblock: Int, each left: UInt64) {
     let first = Int(columns.superblocks[superblock].first)
     let (bounds, masks) = (room.stagedBounds + 64 * superblock, room.stagedMasks + 64 * superblock)
     var places = left
@@ -55,7 +55,7 @@ extension BlockSearch {
     for place in 0..<room.termCount { prefetch(room.terms[place].words + block) }
   }
 
-  private func sieve(_ superblock: Int, _ places: Range<Int>) {
+  private mutating func sieve(_ superblock: Int, _ places: Range<Int>) {
     let block = Int(columns.superblocks[superblock].first) + places.lowerBound
     let bounds = room.stagedBounds + (64 * superblock + places.lowerBound)
     let masks = room.stagedMasks + (64 * superblock + places.lowerBound)

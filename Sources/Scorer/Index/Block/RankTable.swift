@@ -22,9 +22,13 @@ struct RankTable: BitwiseCopyable {
   }
 
   @inline(__always)
-  func rank(_ bucket: Int) -> Double {
+  func rank(_ bucket: Int) -> Double { address(bucket).pointee }
+
+  /// Where a bucket's rank stands.
+  @inline(__always)
+  func address(_ bucket: Int) -> Column<Double> {
     let step = Int(steps[bucket >> 6])
-    return ranks[step >> 6 + bucket & step & 63]
+    return ranks + (step >> 6 + bucket & step & 63)
   }
 
   /// - Parameter counts: a number of values for each bucket.

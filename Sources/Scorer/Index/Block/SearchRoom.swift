@@ -61,6 +61,8 @@ struct SearchRoom {
   private(set) var stagedBounds: Column<Float>
   private(set) var stagedMasks: Column<UInt64>
   private(set) var stagedSieved: Column<UInt64>
+  /// The blocks that a walk has come to last.
+  let walk: Column<WalkedBlock>
   let top: Column<TopEntry>
 
   init(
@@ -75,6 +77,7 @@ struct SearchRoom {
     stagedBounds = memory.allocate(Float.self, count: 64 * superblockCapacity)
     stagedMasks = memory.allocate(UInt64.self, count: 64 * superblockCapacity)
     stagedSieved = memory.allocate(UInt64.self, count: superblockCapacity)
+    walk = memory.allocate(WalkedBlock.self, count: BlockSearch.walkLength)
     top = memory.allocate(TopEntry.self, count: Limits.topK.upperBound + 1)
   }
 
