@@ -91,14 +91,17 @@ extension RunningProcesses {
     @Test("It ends, its key can be changed under it, and it can be asked for")
     func ends() async throws {
       try await OwnFleet.with { fleet in
-        let links = (1...3).map { fleet.link($0) }.joined(separator: ",")
+        let links = (1...4).map { fleet.link($0) }.joined(separator: ",")
         try await fleet.startScorer(1, ["POOLHUB_GATEWAYS": links])
-        let client = try await fleet.startGateway(
-          1, [Self.offerKeys: Self.old, "POOLHUB_OFFER_TTL_SEC": "1"])
+        let client = try await fleet.startGateway(1, [Self.offerKeys: Self.old])
         let rotated = try await fleet.startGateway(
           2, [Self.offerKeys: "\(Self.new),\(Self.old)", "POOLHUB_OFFERS": "required"])
         let rotatedAway = try await fleet.startGateway(3, [Self.offerKeys: Self.new])
-        for hub in [client, rotated, rotatedAway] { try await hub.waitForHealth("ok", scorers: 1) }
+        let brief = try await fleet.startGateway(
+          4, [Self.offerKeys: Self.old, "POOLHUB_OFFER_TTL_SEC": "1"])
+        for hub in [client, rotated, rotatedAway, brief] {
+          try await hub.waitForHealth("ok", scorers: 1)
+        }
         let miner = try await LiveMiner.register("m", capability: "c", at: client)
         try await whileSpeaking([miner]) {
           let old = try await match(client, job: "a")
@@ -111,9 +114,9 @@ extension RunningProcesses {
           #expect(
             try await report(rotatedAway, new, offer: new.offer).json?["evidence"]?.double == 1)
 
-          let late = try await match(client, job: "c")
+          let late = try await match(brief, job: "c")
           try await Task.sleep(for: .milliseconds(1_050))
-          try await report(client, late, offer: late.offer).expectBadField("offer", "expired")
+          try await report(brief, late, offer: late.offer).expectBadField("offer", "expired")
         }
       }
     }
