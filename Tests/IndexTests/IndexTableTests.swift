@@ -127,4 +127,26 @@ import Testing
     }
     #expect(table.number(of: "12345678", .capability) != nil)
   }
+
+  @Test("a name's start tells it from all others of up to 16 bytes, and by those from longer ones")
+  func nameStarts() {
+    var names: [[UInt8]] = []
+    for count in 0...40 {
+      let name = (0..<count).map { UInt8($0 % 3) }
+      names.append(name)
+      for place in 0..<count {
+        var other = name
+        other[place] = 7
+        names.append(other)
+      }
+    }
+    let starts = names.map { $0.withUnsafeBytes { NameStart($0) } }
+    for (name, start) in zip(names, starts) {
+      #expect(start.isWhole == (name.count <= 16))
+      for (other, otherStart) in zip(names, starts) {
+        let isSame = name.count == other.count && name.prefix(16) == other.prefix(16)
+        if (start == otherStart) != isSame { Issue.record("\(name) and \(other)") }
+      }
+    }
+  }
 }

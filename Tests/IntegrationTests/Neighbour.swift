@@ -174,7 +174,9 @@ final class Neighbour: Sendable {
     _ socket: borrowing ZMQSocket, _ kind: ZMQSocket.Kind, _ answer: (RawRecord) -> [RawRecord]
   ) throws {
     var peer: PeerIdentity?
-    while !state.withLock({ $0.mustEnd && $0.outgoing.isEmpty }) {
+    // A router has nobody to speak to before somebody has spoken.
+    var canSpeak: Bool { kind == .dealer || peer != nil }
+    while !state.withLock({ $0.mustEnd && ($0.outgoing.isEmpty || !canSpeak) }) {
       var frames: [[UInt8]] = []
       while try socket.receive({ part, index in
         if kind == .router && index == 0 {
@@ -187,6 +189,7 @@ final class Neighbour: Sendable {
       let answers = records.flatMap(answer).map(\.bytes)
       let outgoing = state.withLock { state in
         state.received += records
+        if !canSpeak { return answers }
         defer { state.outgoing = [] }
         return answers + state.outgoing
       }

@@ -87,6 +87,10 @@ extension RunningProcesses {
         try await client.waitForHealth("ok", scorers: 1)
         _ = try await LiveMiner.register("seen", capability: "seen", at: client)
         #expect(try await client.online("seen") == ["seen"])
+        // Its link to the other gateway comes about on its own.
+        await eventually("it greets and beats") {
+          gateway.received.contains { $0.kind == RawRecord.beat }
+        }
         var request = try dialect.golden("match-request-least", requestID: 77)
         request.budgetMicroseconds = 5_000_000
         gateway.send(request)

@@ -7,13 +7,63 @@ enum CategoryKind: UInt8, CaseIterable {
 
 /// A thing that miners have or don't: common ones as one word a block, rare ones as a list.
 struct Category: BitwiseCopyable {
+  /// What tells most names apart, so that few have to be looked up: 32 bytes a category, two in a
+  /// line of memory.
+  fileprivate var start = NameStart()
+  fileprivate var kind = CategoryKind.accel
   /// The place of its name.
   fileprivate var name: UInt32 = 0
-  fileprivate var kind = CategoryKind.accel
+  private var uses: UInt32 = 0
+  /// Plus one; 0 for none.
+  private var setNumber: UInt32 = 0
+
+  fileprivate init() {}
+
+  fileprivate init(_ start: NameStart, name: UInt32, kind: CategoryKind) {
+    self.start = start
+    self.name = name
+    self.kind = kind
+    uses = 1
+  }
+
   /// Uses; a number without any is free.
-  fileprivate(set) var useCount = 0
+  fileprivate(set) var useCount: Int {
+    get { Int(uses) }
+    set { uses = UInt32(newValue) }
+  }
+
   /// The number of the set of who has it; nil while the category is rare.
-  fileprivate(set) var set: UInt32?
+  fileprivate(set) var set: UInt32? {
+    get { setNumber == 0 ? nil : setNumber - 1 }
+    set { setNumber = newValue.map { $0 + 1 } ?? 0 }
+  }
+}
+
+/// A name's length and first 16 bytes: of one that is no longer, all of it.
+struct NameStart: BitwiseCopyable {
+  private var words: (UInt64, UInt64) = (0, 0)
+  private var byteCount: UInt16 = 0
+
+  init() {}
+
+  @inline(__always)
+  init(_ name: UnsafeRawBufferPointer) {
+    byteCount = UInt16(clamping: name.count)
+    if name.count < 8 {
+      words.0 = name.upToSevenBytes
+    } else {
+      words = (name.word(at: 0), name.word(at: min(8, name.count - 8)))
+    }
+  }
+
+  @inline(__always)
+  static func == (left: NameStart, right: NameStart) -> Bool {
+    left.words == right.words && left.byteCount == right.byteCount
+  }
+
+  /// The name goes no further.
+  @inline(__always)
+  var isWhole: Bool { byteCount <= 16 }
 }
 
 /// All categories by number, for as long as some miner has them.
@@ -61,8 +111,11 @@ struct CategoryTable {
     let (numbers, all, texts) = (numbers, all, texts.names)
     return name.withBytes { name in
       let hash = Self.hash(name, kind, numbers)
+      let start = NameStart(name)
       let number = numbers.find(hash) {
-        all[$0].kind == kind && texts.holds(name, at: all[$0].name)
+        let category = all + $0
+        return category.pointee.start == start && category.pointee.kind == kind
+          && (start.isWhole || texts.holds(name, at: category.pointee.name))
       }
       return (hash, number)
     }
@@ -76,7 +129,7 @@ struct CategoryTable {
     }
     let number = takeNumber(memory)
     let place = texts.insert(name, memory)
-    all[Int(number)] = Category(name: place, kind: kind, useCount: 1, set: nil)
+    all[Int(number)] = Category(name.withBytes { NameStart($0) }, name: place, kind: kind)
     numbers.insert(hash, Int(number), memory)
     return number
   }

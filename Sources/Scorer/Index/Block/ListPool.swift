@@ -55,7 +55,11 @@ struct ListPool {
   ///
   /// - Returns: false when it is in there already.
   mutating func add(_ number: UInt32) -> Bool {
-    if draft[(draftEnds.last ?? 0)...].contains(number) { return false }
+    var place = draftEnds.last ?? 0
+    while place < draft.count {
+      if draft[place] == number { return false }
+      place += 1
+    }
     draft.append(number)
     return true
   }
