@@ -48,12 +48,7 @@ struct ExpectedChangesTests {
     }
     var random = SplitMix64(seed: 7)
     for round in 0..<50 {
-      let changes = (0..<64).map { _ -> Change in
-        var patch = StatusPatch(at: now, leaseMilliseconds: 60_000)
-        patch.queueLength = UInt32(random.below(2))
-        patch.avgLatencyMilliseconds = Double(random.below(500))
-        return .status(ids[random.below(ids.count)], patch)
-      }
+      let changes = (0..<64).map { _ in change(round, ids, &random) }
       told.expect(changes[...])
       // Some leave, and others come, who take their places.
       for _ in 0..<10 {
@@ -67,16 +62,31 @@ struct ExpectedChangesTests {
       var places = Array(changes.indices)
       if round % 2 == 1 { places.swapAt(random.below(places.count), random.below(places.count)) }
       if round % 4 == 2 { places.shuffle(using: &random) }
-      for place in places {
-        guard case .status(let id, let patch) = changes[place] else { continue }
-        #expect(told.apply(patch, to: id) == untold.apply(patch, to: id))
-      }
+      for place in places { #expect(told.take(changes[place]) == untold.take(changes[place])) }
       told.refresh(at: now)
       untold.refresh(at: now)
       var query = MatchQuery(jobID: "job")
       query.topK = 50
       query.explainsFully = true
       #expect(told.match(query, at: now) == untold.match(query, at: now))
+    }
+  }
+
+  private func change(_ round: Int, _ ids: [MinerID], _ random: inout SplitMix64) -> Change {
+    let number = random.below(ids.count)
+    switch random.below(8) {
+    case 0:
+      return .record(
+        MinerRecord(id: ids[number], version: Int64(round + 2), profile: profile(number + round)))
+    case 1:
+      let score = Double(random.below(100)) / 100
+      return .trust(ids[number], MinerTrust(score: score, good: 1, bad: 1, version: Int64(round)))
+    default:
+      var patch = StatusPatch(
+        at: Timestamp(milliseconds: 1_000_000), leaseMilliseconds: 60_000)
+      patch.queueLength = UInt32(random.below(2))
+      patch.avgLatencyMilliseconds = Double(random.below(500))
+      return .status(ids[number], patch)
     }
   }
 
@@ -87,5 +97,20 @@ struct ExpectedChangesTests {
     profile.maxParallel = 2
     profile.price = Price(units: Int64(number * 1_000))
     return profile
+  }
+}
+
+extension BlockIndex {
+  /// - Returns: whether its miner was held.
+  fileprivate mutating func take(_ change: Change) -> Bool {
+    switch change {
+    case .record(let record):
+      let isHeld = contains(record.id)
+      upsert(record)
+      return isHeld
+    case .trust(let id, let trust): return apply(trust, to: id)
+    case .status(let id, let patch): return apply(patch, to: id)
+    case .revoked, .connected: return false
+    }
   }
 }

@@ -24,9 +24,9 @@ struct BenchmarkBuild {
     var nanosecondsSpent: Int64 = 0
     for first in stride(from: 0, to: miners, by: Self.chunk) {
       let drawn = (first..<min(first + Self.chunk, miners)).map { population.miner($0) }
-      let snapshot = Snapshot(drawn)
+      let snapshot = drawn.flatMap(Self.changes)
       let begin = nanoseconds()
-      take(snapshot)
+      apply(snapshot)
       nanosecondsSpent += nanoseconds() - begin
       // Making the snapshot isn't timed; nor is letting go of it.
       withExtendedLifetime(snapshot) {}
@@ -42,25 +42,10 @@ struct BenchmarkBuild {
     seconds = Double(nanosecondsSpent) / 1e9
   }
 
-  /// As stores give it: records with their trust, then what is live.
-  private struct Snapshot {
-    var records: [MinerRecord]
-    var trust: [MinerTrust]
-    var statuses: [Change]
-
-    init(_ miners: [MinerPopulation.Miner]) {
-      records = miners.map(\.record)
-      trust = miners.map(\.trust)
-      statuses = miners.map { .status($0.record.id, $0.status) }
-    }
-  }
-
-  private mutating func take(_ snapshot: Snapshot) {
-    for place in snapshot.records.indices {
-      index.upsert(snapshot.records[place])
-      index.apply(snapshot.trust[place], to: snapshot.records[place].id)
-    }
-    apply(snapshot.statuses)
+  /// As a scorer reads a miner from the stores.
+  private static func changes(of miner: MinerPopulation.Miner) -> [Change] {
+    let id = miner.record.id
+    return [.record(miner.record), .trust(id, miner.trust), .status(id, miner.status)]
   }
 
   /// As `Registry` does.
@@ -69,7 +54,12 @@ struct BenchmarkBuild {
       let together = changes[start..<min(start + RegistryLimits.changesTogether, changes.count)]
       index.expect(together)
       for change in together {
-        if case .status(let id, let patch) = change { index.apply(patch, to: id) }
+        switch change {
+        case .record(let record): index.upsert(record)
+        case .trust(let id, let trust): index.apply(trust, to: id)
+        case .status(let id, let patch): index.apply(patch, to: id)
+        case .revoked, .connected: break
+        }
       }
     }
   }

@@ -17,7 +17,7 @@ extension BlockIndex {
   @discardableResult
   package mutating func apply(_ trust: MinerTrust, to id: MinerID) -> Bool {
     own()
-    guard let row = row(of: id) else { return false }
+    guard let row = expectedRow(of: id) else { return false }
     guard trust.version >= details[row].trustVersion else { return true }
     details[row].trustVersion = trust.version
     details[row].good = trust.good
@@ -91,7 +91,7 @@ extension BlockIndex {
 
   package mutating func upsert(_ record: MinerRecord) {
     own()
-    guard let row = row(of: record.id) else {
+    guard let row = expectedRow(of: record.id) else {
       add(record)
       return
     }

@@ -11,18 +11,21 @@ extension BlockIndex {
     withUnsafeTemporaryAllocation(of: UInt64.self, capacity: changes.count) { hashes in
       var count = 0
       for change in changes {
-        guard case .status(let id, _) = change else { continue }
-        hashes[count] = ids.hash(id.text)
-        prefetch(ids.firstCell(hashes[count]))
+        switch change {
+        case .record(let record): hashes[count] = ids.hash(record.id.text)
+        case .trust(let id, _), .status(let id, _): hashes[count] = ids.hash(id.text)
+        case .revoked, .connected: continue
+        }
         count += 1
       }
+      // Apart from working them out: what is asked for in a row is waited for together.
+      for place in 0..<count { prefetch(ids.firstCell(hashes[place])) }
       // By their hashes alone: the names themselves would have to come first.
       for place in 0..<count {
-        guard let row = ids.find(hashes[place], { _ in true }) else { continue }
-        expectedRows.append(UInt32(row))
-        prefetch(rows + row)
+        if let row = ids.find(hashes[place], { _ in true }) { expectedRows.append(UInt32(row)) }
       }
     }
+    for row in expectedRows { prefetch(rows + Int(row)) }
     for row in expectedRows {
       let slot = Int(rows[Int(row)].slot)
       prefetch(lines + slot)

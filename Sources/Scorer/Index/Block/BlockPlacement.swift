@@ -1,3 +1,4 @@
+import CVector
 import Domain
 
 // Who stands beside whom. Within a region miners go by memory into classes, by price into a class's
@@ -75,8 +76,9 @@ extension BlockIndex {
       order.next = 0
     case .keying:
       let end = min(order.members.count, order.next + min(budget, order.members.count))
-      for row in order.members[order.next..<end] {
-        order.keys.append(key(ofRow: row, order.bands, regionRows + order.region))
+      for place in order.next..<end {
+        fetchAhead(order.members, place)
+        order.keys.append(key(ofRow: order.members[place], order.bands, regionRows + order.region))
       }
       order.next = end
       if end == order.members.count { order.step = .sorting }
@@ -101,6 +103,15 @@ extension BlockIndex {
       }
     }
     return members.count - before
+  }
+
+  /// Asks for the rows of members that come soon, and for the lines of those that come sooner.
+  @inline(__always)
+  private func fetchAhead(_ members: [UInt32], _ place: Int) {
+    if place + 32 < members.count { prefetch(rows + Int(members[place + 32])) }
+    if place + 16 < members.count {
+      prefetch(lines + Int(rows[Int(members[place + 16])].slot))
+    }
   }
 
   private func key(ofRow row: UInt32, _ bands: MinerBands, _ region: Column<RegionRow>) -> UInt64 {

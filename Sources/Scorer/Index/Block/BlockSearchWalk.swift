@@ -14,7 +14,7 @@ struct WalkedBlock: BitwiseCopyable {
 // a block lies in lines of memory far apart, miners' own last: so several blocks are on their way at
 // a time, and what each needs next is asked for some blocks before.
 extension BlockSearch {
-  /// The room for blocks on their way; a power of 2.
+  /// The room for blocks on their way; a power of 2 above `lookedAtAfter`.
   static let walkLength = 32
   /// So many blocks later a block is sieved, and looked at.
   private static let sievedAfter = 8
