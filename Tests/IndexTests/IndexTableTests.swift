@@ -128,7 +128,7 @@ import Testing
     #expect(table.number(of: "12345678", .capability) != nil)
   }
 
-  @Test("a name's start tells it from all others of up to 16 bytes, and by those from longer ones")
+  @Test("a name's start tells it from all others of up to 24 bytes, and by those from longer ones")
   func nameStarts() {
     var names: [[UInt8]] = []
     for count in 0...40 {
@@ -142,11 +142,36 @@ import Testing
     }
     let starts = names.map { $0.withUnsafeBytes { NameStart($0) } }
     for (name, start) in zip(names, starts) {
-      #expect(start.isWhole == (name.count <= 16))
+      #expect(start.isWhole == (name.count <= 24))
       for (other, otherStart) in zip(names, starts) {
-        let isSame = name.count == other.count && name.prefix(16) == other.prefix(16)
+        let isSame =
+          name.count == other.count && name.prefix(16) == other.prefix(16)
+          && name.suffix(8) == other.suffix(8)
         if (start == otherStart) != isSame { Issue.record("\(name) and \(other)") }
       }
     }
+  }
+
+  @Test("lists gathered row by row hold what dictionaries of lists hold, each row once")
+  func postingsDraft() {
+    var random = SplitMix64(seed: 6)
+    let listCount = 40
+    var added: [(row: UInt32, list: Int)] = []
+    for row in 0..<2_000 as Range<UInt32> {
+      for _ in 0..<random.below(6) {
+        let list = random.below(listCount)
+        // Each of a miner's uses counts; some are of the same list, one right after the other.
+        for _ in 0...random.below(2) { added.append((row, list)) }
+      }
+    }
+    var rooms = [UInt32](repeating: 0, count: listCount + 1)
+    for use in added { rooms[use.list] += 1 }
+    var draft = PostingsDraft(rooms)
+    var expected = [[UInt32]](repeating: [], count: listCount + 1)
+    for use in added {
+      draft.add(use.row, to: use.list)
+      if expected[use.list].last != use.row { expected[use.list].append(use.row) }
+    }
+    #expect((0...listCount).map { draft.list($0) } == expected)
   }
 }

@@ -161,6 +161,9 @@ extension BenchHeartbeatsCommand {
       var restarts: [RestartFigures] = []
       let (figures, said) = try await run.measure("the hub", line) { plans in
         try await Task.sleep(for: untilAllHaveSpoken)
+        // What the last of them said may still be on its way to the scorers.
+        try await MatchProbe(clients: hub.clients, regions: restart.regions)
+          .waitForSomebody(within: .seconds(30))
         for (signal, name) in [(SIGTERM, "SIGTERM"), (SIGKILL, "SIGKILL")] {
           restarts.append(try await restart.run(signal, name: name, plans))
         }

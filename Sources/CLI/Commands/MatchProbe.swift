@@ -41,6 +41,21 @@ struct MatchProbe: Sendable {
     return await asking.value
   }
 
+  /// Waits until every gateway finds somebody in every region.
+  ///
+  /// - Throws: `CommandError` when one still finds nobody after `limit`.
+  func waitForSomebody(within limit: Duration) async throws {
+    let deadline = ContinuousClock.now + limit
+    for number in 0..<regions * clients.count {
+      // Each gateway for each region, whatever their numbers have in common.
+      let region = BenchMiner.region(number / clients.count)
+      while let fault = try await ask(region, of: clients[number % clients.count], number) {
+        if ContinuousClock.now > deadline { throw CommandError(fault) }
+        try await Task.sleep(for: .milliseconds(20))
+      }
+    }
+  }
+
   private func run() async -> MatchFigures {
     var figures = MatchFigures()
     let clock = ContinuousClock()
@@ -48,7 +63,9 @@ struct MatchProbe: Sendable {
     while !Task.isCancelled {
       let startedAt = clock.now
       do {
-        let fault = try await ask(figures.asked)
+        let number = figures.asked
+        let fault = try await ask(
+          BenchMiner.region(number % regions), of: clients[number % clients.count], number)
         figures.take(fault, after: clock.now - startedAt)
       } catch is CancellationError {
         break
@@ -62,10 +79,9 @@ struct MatchProbe: Sendable {
   }
 
   /// - Returns: what is wrong with the answer; nil: nothing.
-  private func ask(_ number: Int) async throws -> String? {
-    let region = BenchMiner.region(number % regions)
+  private func ask(_ region: String, of client: HubClient, _ number: Int) async throws -> String? {
     let body = #"{"job_id":"probe-\#(number)","hints":{"region":"\#(region)"},"top_k":3}"#
-    let answer = try await clients[number % clients.count].match(Array(body.utf8))
+    let answer = try await client.match(Array(body.utf8))
     guard answer.isSuccess else { return answer.summary }
     return answer.json?["candidates"]?.array?.isEmpty == false ? nil : "nobody in \(region)"
   }

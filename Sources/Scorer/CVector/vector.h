@@ -6,6 +6,25 @@
 #include <emmintrin.h>
 #endif
 
+// A number for each price cap that blocks keep bounds for; SIMD16<Float> in Swift, whose own masks of
+// so many lanes come apart into single numbers.
+typedef float lanes __attribute__((ext_vector_type(16)));
+
+// Lane by lane the greater.
+static inline lanes greater_lanes(lanes one, lanes other) { return one > other ? one : other; }
+
+// Whether any lane is greater than the other's.
+static inline int any_is_above(lanes one, lanes other) { return __builtin_reduce_or(one > other) != 0; }
+
+// What a miner comes to at each cap: `rest` less its price's share, or `nothing` where the price is
+// above the lane's limit; `ranked` in the last lane, where ranks count instead of caps.
+static inline lanes linear_lanes(lanes inverse_caps, lanes limits, float price, float price_share,
+                                 float rest, float ranked, float nothing) {
+  lanes parts = price > limits ? (lanes)nothing : rest - price_share * price * inverse_caps;
+  parts.sf = ranked;
+  return parts;
+}
+
 // Asks for the cache line at `address`, without waiting for it.
 static inline void prefetch(const void *address) { __builtin_prefetch(address); }
 

@@ -135,9 +135,9 @@ extension BlockIndex {
         if !isAny { room[group].isImpossible = true }
         continue
       }
-      if let set = categories[number].set {
+      if let set = categories.set(of: number) {
         room[group].dense.append(sets[set])
-        room[group].shareOfAll *= Double(categories[number].useCount) / Double(ids.count)
+        room[group].shareOfAll *= Double(categories.useCount(of: number)) / Double(ids.count)
       } else {
         room[group].rare.append(number)
       }

@@ -1,3 +1,4 @@
+import CVector
 import Domain
 
 // The bounds: for each block the most that the linear part of a score (price, latency, trust and
@@ -5,7 +6,8 @@ import Domain
 // in force (`freeLane`) and with ranked prices (`rankLane`). Kept less the region's slack.
 extension BlockIndex {
   /// A bound that nobody reaches. Finite, so that no sum or product with it is NaN.
-  static let nobody = SIMD16<Float>(repeating: -1e30)
+  @inline(__always)
+  static var nobody: SIMD16<Float> { SIMD16(repeating: -1e30) }
   /// More than all rounding of bounds comes to: what is computed in single precision are some ten
   /// sums and products of numbers up to 2, each off by 2⁻²³ of them at most.
   static let margin: Float = 8e-6
@@ -23,12 +25,10 @@ extension BlockIndex {
     let load = 1 - Double(line.taken) / Double(line.slots)
     let rest =
       shares.price + shares.latency * latency + shares.trust * line.trust + shares.load * load
-    let price = Float(line.price)
-    var parts = SIMD16<Float>(repeating: Float(rest))
-    parts -= SIMD16(repeating: Float(shares.price) * price) * grid.inverse
-    parts = Lanes.select(SIMD16(repeating: price) .> grid.limit, Self.nobody, parts)
-    parts[CapGrid.rankLane] = Float(
-      rest - shares.price * region.pointee.prices.rank(Int(line.priceBucket)))
+    let ranked = rest - shares.price * region.pointee.prices.rank(Int(line.priceBucket))
+    let parts = linear_lanes(
+      grid.inverse, grid.limit, Float(line.price), Float(shares.price), Float(rest), Float(ranked),
+      Self.nobody[0])
     return parts - Self.slack(region)
   }
 
@@ -47,13 +47,13 @@ extension BlockIndex {
     while bits != 0 {
       let slot = block * 64 + bits.trailingZeroBitCount
       bits &= bits &- 1
-      parts = Lanes.greater(parts, linearParts(lines[slot], region))
+      parts = greater_lanes(parts, linearParts(lines[slot], region))
     }
     setBounds(of: block, to: parts)
     blocks[block].slack = region.pointee.latencySlack + region.pointee.priceSlack
     blocks[block].isLoose = false
     let superblock = Int(blocks[block].superblock)
-    superbounds[superblock] = Lanes.greater(superbounds[superblock], parts)
+    superbounds[superblock] = greater_lanes(superbounds[superblock], parts)
     superblocks[superblock].isLoose = true
   }
 
@@ -81,7 +81,7 @@ extension BlockIndex {
     let row = superblocks[superblock]
     var parts = Self.nobody
     for block in Int(row.first)..<Int(row.first) + Int(row.count) {
-      parts = Lanes.greater(parts, bounds[block])
+      parts = greater_lanes(parts, bounds[block])
     }
     superbounds[superblock] = parts
     superblocks[superblock].isLoose = false
@@ -91,10 +91,10 @@ extension BlockIndex {
   @inline(__always)
   mutating func raiseBounds(of block: Int, to parts: SIMD16<Float>) {
     let held = bounds[block]
-    if Lanes.anyHolds(parts .> held) {
-      setBounds(of: block, to: Lanes.greater(held, parts))
+    if any_is_above(parts, held) != 0 {
+      setBounds(of: block, to: greater_lanes(held, parts))
       let superblock = Int(blocks[block].superblock)
-      superbounds[superblock] = Lanes.greater(superbounds[superblock], parts)
+      superbounds[superblock] = greater_lanes(superbounds[superblock], parts)
     }
   }
 

@@ -96,6 +96,7 @@ extension BlockIndex {
   private mutating func goLive() {
     if stage == .live { return }
     stage = .live
+    categories.endPostings()
     memory.endFilling()
   }
 
@@ -107,6 +108,7 @@ extension BlockIndex {
     if !isFilling { return }
     stage = .settling
     makeCommonDense()
+    categories.beginPostings()
   }
 
   // MARK: In steps

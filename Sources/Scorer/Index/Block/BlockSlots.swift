@@ -235,9 +235,9 @@ extension BlockIndex {
   }
 
   private mutating func set(_ number: UInt32, _ row: Int, _ slot: Int, _ isHeld: Bool) {
-    if let set = categories[number].set {
+    if let set = categories.set(of: number) {
       sets[set].set(1 << UInt64(slot & 63), in: slot >> 6, to: isHeld)
-      if isRare(categories[number].useCount) { makeRare(number) }
+      if isRare(categories.useCount(of: number)) { makeRare(number) }
     } else if isHeld {
       // A miner may name a service twice.
       if categories.kind(of: number) == .service
@@ -254,7 +254,7 @@ extension BlockIndex {
 
   /// Gives every common category a set.
   mutating func makeCommonDense() {
-    for number in 0..<UInt32(categories.count) where isCommon(categories[number].useCount) {
+    for number in 0..<UInt32(categories.count) where isCommon(categories.useCount(of: number)) {
       categories.makeDense(number, sets.take(memory))
     }
   }
@@ -275,10 +275,10 @@ extension BlockIndex {
   private mutating func setWord(
     _ number: UInt32, _ row: Int, _ block: Int, _ bit: UInt64, _ isHeld: Bool
   ) {
-    if let set = categories[number].set {
+    if let set = categories.set(of: number) {
       sets[set].set(bit, in: block, to: isHeld)
     } else if stage == .settling {
-      categories.addOnce(row, to: number)
+      categories.post(row, to: number)
     }
   }
 
@@ -292,7 +292,7 @@ extension BlockIndex {
   }
 
   private mutating func makeRare(_ number: UInt32) {
-    guard let set = categories[number].set else { return }
+    guard let set = categories.set(of: number) else { return }
     var postings: [UInt32] = []
     for block in 0..<blockCount {
       var bits = sets[set].words[block]

@@ -5,43 +5,18 @@ enum CategoryKind: UInt8, CaseIterable {
   case accel, capability, tag, service
 }
 
-/// A thing that miners have or don't: common ones as one word a block, rare ones as a list.
-struct Category: BitwiseCopyable {
-  /// What tells most names apart, so that few have to be looked up: 32 bytes a category, two in a
-  /// line of memory.
-  fileprivate var start = NameStart()
-  fileprivate var kind = CategoryKind.accel
+/// What a category is found by: two in a line of memory.
+private struct CategoryKey: BitwiseCopyable {
+  /// What tells most names apart, so that few have to be looked up.
+  var start = NameStart()
+  var kind = CategoryKind.accel
   /// The place of its name.
-  fileprivate var name: UInt32 = 0
-  private var uses: UInt32 = 0
-  /// Plus one; 0 for none.
-  private var setNumber: UInt32 = 0
-
-  fileprivate init() {}
-
-  fileprivate init(_ start: NameStart, name: UInt32, kind: CategoryKind) {
-    self.start = start
-    self.name = name
-    self.kind = kind
-    uses = 1
-  }
-
-  /// Uses; a number without any is free.
-  fileprivate(set) var useCount: Int {
-    get { Int(uses) }
-    set { uses = UInt32(newValue) }
-  }
-
-  /// The number of the set of who has it; nil while the category is rare.
-  fileprivate(set) var set: UInt32? {
-    get { setNumber == 0 ? nil : setNumber - 1 }
-    set { setNumber = newValue.map { $0 + 1 } ?? 0 }
-  }
+  var name: UInt32 = 0
 }
 
-/// A name's length and first 16 bytes: of one that is no longer, all of it.
+/// A name's length, its first 16 bytes and its last 8: of one that is no longer than that, all of it.
 struct NameStart: BitwiseCopyable {
-  private var words: (UInt64, UInt64) = (0, 0)
+  private var words: (UInt64, UInt64, UInt64) = (0, 0, 0)
   private var byteCount: UInt16 = 0
 
   init() {}
@@ -52,7 +27,8 @@ struct NameStart: BitwiseCopyable {
     if name.count < 8 {
       words.0 = name.upToSevenBytes
     } else {
-      words = (name.word(at: 0), name.word(at: min(8, name.count - 8)))
+      let last = name.count - 8
+      words = (name.word(at: 0), name.word(at: min(8, last)), name.word(at: last))
     }
   }
 
@@ -61,14 +37,21 @@ struct NameStart: BitwiseCopyable {
     left.words == right.words && left.byteCount == right.byteCount
   }
 
-  /// The name goes no further.
+  /// Nothing of the name is left out.
   @inline(__always)
-  var isWhole: Bool { byteCount <= 16 }
+  var isWhole: Bool { byteCount <= 24 }
 }
 
-/// All categories by number, for as long as some miner has them.
+/// All categories by number, for as long as some miner has them: things that miners have or don't,
+/// common ones as one word a block, rare ones as a list.
+// Numbers of sets and uses are read by number, for each of a miner's categories: apart from the rest
+// they lie close together.
 struct CategoryTable {
-  private var all: Column<Category>
+  private var keys: Column<CategoryKey>
+  /// Uses; a number without any is free.
+  private var uses: Column<UInt32>
+  /// Plus one; 0 for none, while the category is rare.
+  private var setNumbers: Column<UInt32>
   private var capacity = 64
   private(set) var count = 0
   /// For each the rows of the miners that have it, in no order, while it is rare.
@@ -76,23 +59,33 @@ struct CategoryTable {
   private var numbers: NameTable
   private var texts: TextPool
   private var free: [UInt32] = []
+  /// Who has the rare ones, while everybody is gone through.
+  private var draft = PostingsDraft()
 
   init(_ memory: BlockMemory) {
-    all = memory.allocate(Category.self, count: capacity)
+    keys = memory.allocate(CategoryKey.self, count: capacity)
+    uses = memory.allocate(UInt32.self, count: capacity)
+    setNumbers = memory.allocate(UInt32.self, count: capacity)
     numbers = NameTable(memory)
     texts = TextPool(memory)
   }
 
+  func useCount(of number: UInt32) -> Int { Int(uses[Int(number)]) }
+
+  /// The number of the set of who has it; nil while the category is rare.
   @inline(__always)
-  subscript(number: UInt32) -> Category { all[Int(number)] }
+  func set(of number: UInt32) -> UInt32? {
+    let held = setNumbers[Int(number)]
+    return held == 0 ? nil : held - 1
+  }
 
   func number(of name: String, _ kind: CategoryKind) -> UInt32? {
     find(name, kind).number.map { UInt32($0) }
   }
 
-  func kind(of number: UInt32) -> CategoryKind { all[Int(number)].kind }
+  func kind(of number: UInt32) -> CategoryKind { keys[Int(number)].kind }
 
-  func name(of number: UInt32) -> String { texts[all[Int(number)].name] }
+  func name(of number: UInt32) -> String { texts[keys[Int(number)].name] }
 
   @inline(__always)
   func postings(of number: UInt32) -> [UInt32] { postings[Int(number)] }
@@ -108,14 +101,14 @@ struct CategoryTable {
   // Of plain addresses, since holding on to the table would cost more than the search.
   @inline(__always)
   private func find(_ name: String, _ kind: CategoryKind) -> (hash: UInt64, number: Int?) {
-    let (numbers, all, texts) = (numbers, all, texts.names)
+    let (numbers, keys, texts) = (numbers, keys, texts.names)
     return name.withBytes { name in
       let hash = Self.hash(name, kind, numbers)
       let start = NameStart(name)
       let number = numbers.find(hash) {
-        let category = all + $0
-        return category.pointee.start == start && category.pointee.kind == kind
-          && (start.isWhole || texts.holds(name, at: category.pointee.name))
+        let key = keys + $0
+        return key.pointee.start == start && key.pointee.kind == kind
+          && (start.isWhole || texts.holds(name, at: key.pointee.name))
       }
       return (hash, number)
     }
@@ -124,12 +117,14 @@ struct CategoryTable {
   mutating func retain(_ name: String, _ kind: CategoryKind, _ memory: BlockMemory) -> UInt32 {
     let (hash, found) = find(name, kind)
     if let found {
-      all[found].useCount += 1
+      uses[found] += 1
       return UInt32(found)
     }
     let number = takeNumber(memory)
     let place = texts.insert(name, memory)
-    all[Int(number)] = Category(name.withBytes { NameStart($0) }, name: place, kind: kind)
+    keys[Int(number)] = CategoryKey(
+      start: name.withBytes { NameStart($0) }, kind: kind, name: place)
+    uses[Int(number)] = 1
     numbers.insert(hash, Int(number), memory)
     return number
   }
@@ -137,7 +132,9 @@ struct CategoryTable {
   private mutating func takeNumber(_ memory: BlockMemory) -> UInt32 {
     if let reused = free.popLast() { return reused }
     if count == capacity {
-      memory.grow(&all, from: capacity, to: 2 * capacity)
+      memory.grow(&keys, from: capacity, to: 2 * capacity)
+      memory.grow(&uses, from: capacity, to: 2 * capacity)
+      memory.grow(&setNumbers, from: capacity, to: 2 * capacity)
       capacity *= 2
     }
     postings.append([])
@@ -148,16 +145,18 @@ struct CategoryTable {
   /// - Returns: a set that nobody needs any more.
   mutating func release(_ number: UInt32) -> UInt32? {
     let place = Int(number)
-    all[place].useCount -= 1
-    if all[place].useCount > 0 { return nil }
-    let category = all[place]
-    let hash = texts[category.name].withBytes { Self.hash($0, category.kind, numbers) }
+    uses[place] -= 1
+    if uses[place] > 0 { return nil }
+    let key = keys[place]
+    let hash = texts[key.name].withBytes { Self.hash($0, key.kind, numbers) }
     numbers.remove(hash, place)
-    texts.remove(category.name)
-    all[place] = Category()
+    texts.remove(key.name)
+    let set = set(of: number)
+    keys[place] = CategoryKey()
+    setNumbers[place] = 0
     postings[place] = []
     free.append(number)
-    return category.set
+    return set
   }
 
   // MARK: Who has a rare one
@@ -166,10 +165,20 @@ struct CategoryTable {
     postings[Int(number)].append(UInt32(row))
   }
 
-  /// For all miners in turn, each with all that it has: a miner may name a service twice.
+  /// Begins to list who has each rare one: everybody, miner by miner.
+  mutating func beginPostings() {
+    draft = PostingsDraft(
+      (0..<count).map { setNumbers[$0] == 0 ? uses[$0] : 0 })
+  }
+
   @inline(__always)
-  mutating func addOnce(_ row: Int, to number: UInt32) {
-    if postings[Int(number)].last != UInt32(row) { add(row, to: number) }
+  mutating func post(_ row: Int, to number: UInt32) { draft.add(UInt32(row), to: Int(number)) }
+
+  mutating func endPostings() {
+    for number in 0..<count where setNumbers[number] == 0 && uses[number] > 0 {
+      postings[number] = draft.list(number)
+    }
+    draft = PostingsDraft()
   }
 
   mutating func remove(_ row: Int, from number: UInt32) {
@@ -180,12 +189,12 @@ struct CategoryTable {
   }
 
   mutating func makeDense(_ number: UInt32, _ set: UInt32) {
-    all[Int(number)].set = set
+    setNumbers[Int(number)] = set + 1
     postings[Int(number)] = []
   }
 
   mutating func makeRare(_ number: UInt32, _ rows: [UInt32]) {
-    all[Int(number)].set = nil
+    setNumbers[Int(number)] = 0
     postings[Int(number)] = rows
   }
 

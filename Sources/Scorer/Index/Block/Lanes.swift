@@ -14,28 +14,4 @@ enum Lanes {
   static func atMost(_ most: UInt16, _ column: Column<UInt16>) -> UInt64 {
     ~atLeast(most + 1, column)
   }
-
-  @inline(__always)
-  static func greater(_ left: SIMD16<Float>, _ right: SIMD16<Float>) -> SIMD16<Float> {
-    select(right .> left, right, left)
-  }
-
-  /// Lane by lane `yes` where the mask holds, else `no`.
-  @inline(__always)
-  static func select(
-    _ mask: SIMDMask<SIMD16<Int32>>, _ yes: SIMD16<Float>, _ no: SIMD16<Float>
-  ) -> SIMD16<Float> {
-    let chosen = unsafeBitCast(mask, to: SIMD16<UInt32>.self)
-    return unsafeBitCast(
-      unsafeBitCast(yes, to: SIMD16<UInt32>.self) & chosen
-        | unsafeBitCast(no, to: SIMD16<UInt32>.self) & ~chosen, to: SIMD16<Float>.self)
-  }
-
-  @inline(__always)
-  static func anyHolds(_ mask: SIMDMask<SIMD16<Int32>>) -> Bool {
-    let all = unsafeBitCast(mask, to: SIMD8<UInt64>.self)
-    let four = all.lowHalf | all.highHalf
-    let two = four.lowHalf | four.highHalf
-    return two.x | two.y != 0
-  }
 }
