@@ -22,7 +22,7 @@ test: setup ## Install what is missing, build, and run every test
 	swift build --build-tests
 	@# What failed is said once more at the end, where whoever sees the last lines only finds it.
 	swift test --skip-build --no-parallel 2>&1 | tee .build/test.log || \
-	  { echo "What failed:"; grep -A 6 '✘ Test .* recorded an issue' .build/test.log | cut -c 1-800 | tail -n 40; exit 1; }
+	  { echo "What failed:"; grep -A 14 '✘ Test .* recorded an issue' .build/test.log | cut -c 1-800 | tail -n 60; exit 1; }
 
 test-deploy: ## As root: install the package of `make deb` in a container with systemd, and try all that an operator does
 	@deploy/setup-debian.sh deploy

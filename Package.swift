@@ -137,8 +137,8 @@ let package = Package(
     library(
       "OnePort", path: "Sources/Gateway/OnePort",
       [
-        hummingbird, hummingbirdCore, lifecycle, nioCore, nioExtras, nioHTTP1, nioHTTPTypesHTTP1,
-        nioPosix, nioWebSocket, log,
+        "CLinux", hummingbird, hummingbirdCore, lifecycle, nioCore, nioExtras, nioHTTP1,
+        nioHTTPTypesHTTP1, nioPosix, nioWebSocket, log,
       ]),
     .executableTarget(
       name: "poolhub-gateway",

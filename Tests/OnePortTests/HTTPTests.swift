@@ -1,5 +1,7 @@
 import Glibc
 import NIOCore
+import NIOPosix
+import Synchronization
 import Testing
 
 @testable import OnePort
@@ -179,6 +181,27 @@ struct HTTPTests {
     }
   }
 
+  @Test("While a server stops, who connects is answered or not let in: nobody is cut off")
+  func lateConnections() async throws {
+    for _ in 0..<3 {
+      try await TestServer.run { server in
+        let answers = Counter()
+        let loop = MultiThreadedEventLoopGroup.singleton.any()
+        // They wait in the kernel: the server needs Swift's own threads.
+        let callers = (0..<4).map { _ in
+          NIOSingletons.posixBlockingThreadPool.runIfActive(eventLoop: loop) {
+            try PlainSocket.call(port: server.port) { answers.count.add(1, ordering: .relaxed) }
+          }
+        }
+        while answers.count.load(ordering: .relaxed) < 40 {
+          try await Task.sleep(for: .milliseconds(1))
+        }
+        await server.stop()
+        for caller in callers { try await caller.get() }
+      }
+    }
+  }
+
   @Test("A stopping server finishes the request in progress and closes idle connections")
   func graceful() async throws {
     try await TestServer.run { server in
@@ -193,6 +216,10 @@ struct HTTPTests {
       #expect(await busy.readToEnd() == "")
     }
   }
+}
+
+private final class Counter: Sendable {
+  let count = Atomic(0)
 }
 
 /// A socket that goes on sending after the server has ended its side, which NIO's don't.
@@ -213,10 +240,27 @@ private final class PlainSocket {
         connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
-    try #require(result == 0)
+    if result != 0 { throw IOError(errnoCode: errno, reason: "connect") }
   }
 
   deinit { close(descriptor) }
+
+  /// Calls, each time on a new connection, until nobody listens.
+  ///
+  /// - Throws: when a connection that was made is reset.
+  static func call(port: Int, onAnswer: () -> Void) throws {
+    while true {
+      let socket: PlainSocket
+      do {
+        socket = try PlainSocket(port: port)
+      } catch let error as IOError where error.errnoCode == ECONNREFUSED {
+        return
+      }
+      _ = socket.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+      // One that is idle when all are ended has an end and no answer, and may be tried elsewhere.
+      if try socket.read(until: { $0.contains("\r\n\r\n") }) != "" { onAnswer() }
+    }
+  }
 
   /// - Returns: false when the connection is reset.
   func send(_ text: String) -> Bool {
@@ -231,7 +275,7 @@ private final class PlainSocket {
     while !isEnough(text) {
       var bytes = [UInt8](repeating: 0, count: 4_096)
       let count = recv(descriptor, &bytes, bytes.count, 0)
-      try #require(count >= 0)
+      if count < 0 { throw IOError(errnoCode: errno, reason: "recv") }
       if count == 0 { break }
       text += String(decoding: bytes[..<count], as: UTF8.self)
     }

@@ -1,3 +1,4 @@
+import CLinux
 import HummingbirdCore
 import Logging
 import NIOCore
@@ -47,13 +48,23 @@ struct PortServer<Channel: ServerChildChannel>: Service {
     }
   }
 
-  /// Accepts nobody any more, and then, with everybody who was accepted at a handler, ends.
+  /// Lets nobody in any more, and then, with everybody who was accepted at a handler, ends. Who is let in and not
+  /// accepted would be cut off by the end.
   private func end(_ port: Port) {
     let channel = port.listener.channel
-    channel.setOption(.autoRead, value: false).whenComplete { _ in
+    stopLettingIn(channel).whenComplete { _ in
       channel.eventLoop.scheduleTask(in: Self.settling) {
         port.quiescing.initiateShutdown(promise: nil)
       }
+    }
+  }
+
+  private func stopLettingIn(_ channel: any NIOCore.Channel) -> EventLoopFuture<Void> {
+    switch place {
+    // Whoever comes now asks again after a second, and hears then that nobody listens, or is heard by who does.
+    case .address: (channel as! any SocketOptionProvider).ignoreNewConnections()
+    // They wait for who is next: all share what a socket lets in.
+    case .sockets: channel.setOption(.autoRead, value: false)
     }
   }
 
@@ -94,4 +105,17 @@ struct PortServer<Channel: ServerChildChannel>: Service {
     }
     return (listener, quiescing)
   }
+}
+
+extension SocketOptionProvider {
+  /// Lets in nobody who hasn't begun to connect.
+  fileprivate func ignoreNewConnections() -> EventLoopFuture<Void> {
+    unsafeSetSocketOption(
+      level: .socket, name: .init(rawValue: SO_ATTACH_FILTER), value: FilterProgram())
+  }
+}
+
+/// Its steps are constants.
+private struct FilterProgram: @unchecked Sendable {
+  let program = no_new_connections()
 }

@@ -1,4 +1,5 @@
 // What Glibc's Swift module leaves out, and the variadic calls that Swift cannot make.
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -27,6 +28,18 @@ static inline int is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 static inline int bind_address_without_port(int socket) {
   int one = 1;
   return setsockopt(socket, IPPROTO_IP, 24 /* IP_BIND_ADDRESS_NO_PORT */, &one, sizeof one);
+}
+
+// For a socket that listens: who would begin a connection isn't heard, while all that belongs to one that has
+// begun is let through. (By the byte of flags in TCP's head; 2 is SYN.)
+static inline struct sock_fprog no_new_connections(void) {
+  static const struct sock_filter steps[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),
+      BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 2, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  return (struct sock_fprog){sizeof steps / sizeof *steps, (struct sock_filter *)steps};
 }
 
 // The processors that the calling thread may run on, a bit each, of the first 64; 0 when they can't be told.
