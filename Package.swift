@@ -164,7 +164,7 @@ let package = Package(
       ["Domain", "JSON", asyncHTTPClient, log, nioCore, nioHTTP1, nioPosix, nioWebSocket]),
     library(
       "IndexBenchmark", path: "Sources/CLI/IndexBenchmark",
-      ["Domain", "Index", "JSON", "Postgres", "Redis", "Simulation", "Threads"]),
+      ["CVector", "Domain", "Index", "JSON", "Postgres", "Redis", "Simulation", "Threads"]),
     library(
       "Chaos", path: "Sources/CLI/Chaos",
       [

@@ -1,3 +1,4 @@
+import CVector
 import Domain
 
 /// The first baseline: every miner is looked at, column by column. Of 2,048 rows at a time those that pass
@@ -9,6 +10,8 @@ import Domain
 /// as little as the common ones.
 package struct PlainScan {
   private static let chunk = 2_048
+  /// So many rows before it is read a row's list is asked for.
+  private static let ahead = 16
 
   let columns: ScanColumns
   private let selection = SelectionRoom(count: Self.chunk)
@@ -80,7 +83,10 @@ package struct PlainScan {
     let (rows, capabilities) = (selection.rows, columns.capabilities)
     let least = min(1, ask.anyOf.count)
     var kept = 0
+    // Many rows, and so lists one after the other, come by themselves.
+    let isSparse = count < Self.chunk / 2
     for place in 0..<count {
+      if isSparse { prefetch(capabilities + Int(rows[min(place + Self.ahead, count - 1)])) }
       let row = rows[place]
       let list = capabilities[Int(row)]
       let offered = list.metCount(ask.anyOf)

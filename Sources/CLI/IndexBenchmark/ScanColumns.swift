@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 import Index
 
 /// The registry as both baselines read it: compact columns, a row a miner, ordered by id so that of two
@@ -38,18 +39,18 @@ package final class ScanColumns {
     self.start = start
     self.weights = weights
     weightSum = weights.sum
-    region = .allocate(capacity: capacity)
-    deadline = .allocate(capacity: capacity)
-    vramGB = .allocate(capacity: capacity)
-    price = .allocate(capacity: capacity)
-    capabilities = .allocate(capacity: capacity)
-    trust = .allocate(capacity: capacity)
-    queueLength = .allocate(capacity: capacity)
-    slots = .allocate(capacity: capacity)
-    latencyBucket = .allocate(capacity: capacity)
-    isBusy = .allocate(capacity: capacity)
-    isOpen = .allocate(capacity: capacity)
-    terms = .allocate(capacity: capacity)
+    region = .onLargePages(count: capacity)
+    deadline = .onLargePages(count: capacity)
+    vramGB = .onLargePages(count: capacity)
+    price = .onLargePages(count: capacity)
+    capabilities = .onLargePages(count: capacity)
+    trust = .onLargePages(count: capacity)
+    queueLength = .onLargePages(count: capacity)
+    slots = .onLargePages(count: capacity)
+    latencyBucket = .onLargePages(count: capacity)
+    isBusy = .onLargePages(count: capacity)
+    isOpen = .onLargePages(count: capacity)
+    terms = .onLargePages(count: capacity)
     let rankCount = Bucket.count * BenchmarkWords.regions.count
     latencyRanks = .allocate(capacity: rankCount)
     latencyRanks.initialize(repeating: 0, count: rankCount)
@@ -162,4 +163,18 @@ struct ScoreTerms {
   var latency: Double
   var trust: Double
   var load: Double
+}
+
+extension UnsafeMutablePointer {
+  private static var largePageByteCount: Int { 2 << 20 }
+
+  /// Memory for a column, as the index has it: a row that is jumped to mustn't cost a look-up of its page, too.
+  fileprivate static func onLargePages(count: Int) -> UnsafeMutablePointer {
+    let byteCount = count * MemoryLayout<Pointee>.stride
+    if byteCount < largePageByteCount { return .allocate(capacity: count) }
+    let raw = UnsafeMutableRawPointer.allocate(
+      byteCount: byteCount, alignment: largePageByteCount)
+    madvise(raw, byteCount, MADV_HUGEPAGE)
+    return raw.bindMemory(to: Pointee.self, capacity: count)
+  }
 }
