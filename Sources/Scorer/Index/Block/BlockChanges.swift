@@ -69,6 +69,7 @@ extension BlockIndex {
   @discardableResult
   func setOpenAndOnline(_ block: Int, _ bit: UInt64, _ line: MinerLine) -> Bool {
     let row = blocks + block
+    let before = row.pointee.ready
     if line.isOpen { row.pointee.open |= bit } else { row.pointee.open &= ~bit }
     let isOnline = line.deadline > row.pointee.validFrom
     if isOnline {
@@ -77,7 +78,8 @@ extension BlockIndex {
     } else {
       row.pointee.online &= ~bit
     }
-    ready[block] = row.pointee.online & row.pointee.open
+    // Most heartbeats change nothing here, and so needn't wait for one more place in memory.
+    if row.pointee.ready != before { ready[block] = row.pointee.ready }
     return isOnline
   }
 

@@ -31,14 +31,11 @@ extension BlockIndex {
       prefetch(lines + slot)
       prefetch(blocks + (slot >> 6))
       prefetch(bounds + (slot >> 6))
-      prefetch(ready + (slot >> 6))
     }
     if isFilling { return }
     for row in expectedRows {
       let slot = Int(rows[Int(row)].slot)
       let block = blocks + (slot >> 6)
-      prefetch(superblocks + Int(block.pointee.superblock))
-      prefetch(superbounds + Int(block.pointee.superblock))
       // Its latency will be much what it was.
       let bucket = Int(lines[slot].latencyBucket)
       if bucket < 0 { continue }

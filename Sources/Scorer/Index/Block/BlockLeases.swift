@@ -48,7 +48,7 @@ extension BlockIndex {
       count(lines[block * 64 + place], in: number, by: isOnline ? 1 : -1)
     }
     blocks[block].online = online
-    ready[block] = online & blocks[block].open
+    ready[block] = blocks[block].ready
     blocks[block].validFrom = leaseTime
     blocks[block].nextExpiry = next
     let superblock = superblocks + Int(blocks[block].superblock)

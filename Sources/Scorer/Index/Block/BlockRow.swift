@@ -21,6 +21,9 @@ struct BlockRow: BitwiseCopyable {
   var isListedWithRoom = false
   /// Its bounds may be higher than its miners make them.
   var isLoose = false
+
+  /// Whom a match may be given. Also kept in a column of its own, for the search.
+  var ready: UInt64 { online & open }
 }
 
 /// A run of blocks of one region, a power of two of them at most 64, the first `count` in use.
