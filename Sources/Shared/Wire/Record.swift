@@ -38,7 +38,10 @@ package struct Record: Equatable, Sendable {
 }
 
 /// What gateways and scorers say to each other. The numbers are in `Message.kind`.
-package enum Message: Equatable, Sendable {
+///
+/// Each is handed on several times on its way, by record, request, action and outcome: so all of them lie in a
+/// place of their own, and only that place is handed on.
+package indirect enum Message: Equatable, Sendable {
   /// Scorer to gateway, first and until welcomed.
   case hello(Hello)
   /// Gateway to scorer, in answer.
@@ -48,8 +51,7 @@ package enum Message: Equatable, Sendable {
   /// Scorer to gateway: nothing more, please; what I have I still answer. Since version 3 also gateway to
   /// scorer, in answer: nothing more comes.
   case goodbye
-  /// Large, and handed on several times on its way.
-  indirect case matchRequest(MatchQuery)
+  case matchRequest(MatchQuery)
   case matchReply(MatchAnswer)
   case feedbackRequest(FeedbackReport)
   case feedbackReply(FeedbackReceipt)
