@@ -62,7 +62,9 @@ struct PortServer<Channel: ServerChildChannel>: Service {
   private func stopLettingIn(_ channel: any NIOCore.Channel) -> EventLoopFuture<Void> {
     switch place {
     // Whoever comes now asks again after a second, and hears then that nobody listens, or is heard by who does.
-    case .address: (channel as! any SocketOptionProvider).ignoreNewConnections()
+    case .address:
+      (channel as? any SocketOptionProvider)?.ignoreNewConnections()
+        ?? channel.eventLoop.makeSucceededVoidFuture()
     // They wait for who is next: all share what a socket lets in.
     case .sockets: channel.setOption(.autoRead, value: false)
     }

@@ -2,7 +2,7 @@ import CVector
 import Domain
 
 // Memory that is asked for ahead of changes. A change finds a name's cell, its row, then a line with its
-// block, and then what is counted and bound over those, each by what the one before it says: waits that
+// block and its bounds, and then what its region counts, each by what the one before it says: waits that
 // many changes can share.
 extension BlockIndex {
   package mutating func expect(_ changes: ArraySlice<Change>) {
