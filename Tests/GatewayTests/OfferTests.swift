@@ -140,5 +140,5 @@ struct OfferTests {
 
   private static let ok = String(repeating: "A", count: 43)
   /// Made by a few lines of Python, so that another program could check it too.
-  private static let pinned = "pho1.k1.e9wgdJcBAAAAutsAAAAAAA27xuJPK-wlSFlqkOo2HKY"
+  private static let pinned = "pho1.k1.e9wgdJcBAAAAutsAAAAAAM_kLuMSTaKrZGwWAsKFk_A"
 }

@@ -51,6 +51,44 @@ struct WriterTests {
     #expect(String(decoding: json.bytes, as: UTF8.self) == text)
   }
 
+  @Test("decimals of few places have the digits that all other doubles have", arguments: 0..<4)
+  func fewPlaces(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    for _ in 0..<20_000 {
+      let fewest = Double(random.below(random.pick([100, 10_000, 100_000_000]))) / 10_000
+      for value in [fewest, fewest.nextUp, fewest.nextDown, -fewest, 1 - fewest] {
+        var json = JSONWriter()
+        json.value(value)
+        let text = "\(value)"
+        let whole = text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+        #expect(String(decoding: json.bytes, as: UTF8.self) == (whole == "-0" ? "0" : whole))
+      }
+    }
+  }
+
+  @Test(
+    "units of a decimal place are written without the zeros at the end",
+    arguments: [
+      (0, 8, "0"), (0, 0, "0"), (5, 0, "5"), (120, 0, "120"), (5, 1, "0.5"), (12, 1, "1.2"),
+      (120, 1, "12"), (1, 8, "0.00000001"), (14_400_000, 8, "0.144"), (100_000_000, 8, "1"),
+      (1_000_000_001, 8, "10.00000001"), (.max, 8, "92233720368.54775807"),
+      (.max, 0, "9223372036854775807"),
+    ] as [(Int64, Int, String)])
+  func units(units: Int64, places: Int, text: String) {
+    var json = JSONWriter()
+    json.piece(units: units, places: places)
+    #expect(String(decoding: json.bytes, as: UTF8.self) == text)
+  }
+
+  @Test("what was written can be written again, also where that needs more room")
+  func again() {
+    var json = JSONWriter(capacity: 16)
+    json.piece("0123456789")
+    for _ in 0..<3 { json.piece(again: 2..<10) }
+    json.piece(again: 4..<4)
+    #expect(String(decoding: json.bytes, as: UTF8.self) == "0123456789234567892345678923456789")
+  }
+
   @Test("any finite double reads back as itself", arguments: 0..<4)
   func doublesRoundTrip(seed: UInt64) throws {
     var random = SplitMix64(seed: seed)

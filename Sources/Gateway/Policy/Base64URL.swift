@@ -1,34 +1,34 @@
 /// RFC 4648 §5 without padding, and strict: every text that is read is the one that would be written.
 enum Base64URL {
-  private static let alphabet = Array(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+  private static let alphabet: StaticString =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
   private static let values: [UInt8] = {
     var values = [UInt8](repeating: .max, count: 256)
-    for (value, letter) in alphabet.enumerated() { values[Int(letter)] = UInt8(value) }
+    for value in 0..<64 { values[Int(alphabet.utf8Start[value])] = UInt8(value) }
     return values
   }()
 
   static func letterCount(of byteCount: Int) -> Int { (byteCount * 4 + 2) / 3 }
 
-  /// - Parameter letters: as many as `letterCount` says.
-  static func encode(
-    _ bytes: UnsafeRawBufferPointer, to letters: Slice<UnsafeMutableBufferPointer<UInt8>>
-  ) {
-    var letters = letters
-    var place = letters.startIndex
-    alphabet.withUnsafeBufferPointer { alphabet in
-      var (bits, bitCount): (UInt32, Int) = (0, 0)
-      for byte in bytes {
-        bits = bits << 8 | UInt32(byte)
-        bitCount += 8
-        while bitCount >= 6 {
-          bitCount -= 6
-          letters[place] = alphabet[Int(bits >> UInt32(bitCount) & 63)]
-          place += 1
-        }
-      }
-      if bitCount > 0 { letters[place] = alphabet[Int(bits << UInt32(6 - bitCount) & 63)] }
+  /// - Parameter letters: room for as many as `letterCount` says.
+  static func encode(_ bytes: UnsafeRawBufferPointer, to letters: UnsafeMutableBufferPointer<UInt8>)
+  {
+    let alphabet = alphabet.utf8Start
+    var place = 0
+    var (bits, bitCount): (UInt32, UInt32) = (0, 0)
+    func put(_ value: UInt32) {
+      letters.initializeElement(at: place, to: alphabet[Int(value & 63)])
+      place += 1
     }
+    for byte in bytes {
+      bits = bits << 8 | UInt32(byte)
+      bitCount += 8
+      while bitCount >= 6 {
+        bitCount -= 6
+        put(bits >> bitCount)
+      }
+    }
+    if bitCount > 0 { put(bits << (6 - bitCount)) }
   }
 
   /// - Returns: nil when a letter is none, or bits are left that no byte needs.

@@ -1,6 +1,6 @@
 import Crypto
 
-/// HMAC-SHA-256 (RFC 2104) under one key, for codes that are made with every match: both hashes hold the key
+/// HMAC-SHA-256 (RFC 2104) under one key, for a code that is made with every match: both hashes hold the key
 /// already and are copied for each code. Crypto's `HMAC` gives the same and takes three times as long, since it
 /// reads through whatever kind of data there may be.
 package struct KeyedHash: Sendable {

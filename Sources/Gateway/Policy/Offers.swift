@@ -2,7 +2,7 @@ import Crypto
 import Domain
 
 /// Makes and checks candidates' offers with no look-up: `pho1.KEY.TEXT`, where the text is base64url of
-/// time (i64 ms), price (i64 of 10⁻⁸) and the first 16 bytes of an HMAC-SHA-256 over the terms.
+/// time (i64 ms), price (i64 of 10⁻⁸) and the first 16 bytes of a keyed hash over the terms (`MatchKey`).
 ///
 /// Who sends an offer back has been given it: nobody else can make one, and none fits another
 /// coordinator, job or miner than its own.
@@ -45,16 +45,15 @@ package struct Offers: Sendable {
   ) -> [UInt8] {
     let key = keys[0]
     let size = key.start.count + Base64URL.letterCount(of: Self.byteCount)
-    let message = Message(coordinator: coordinator, jobID: jobID, madeAt: now)
+    let match = MatchKey(coordinator: coordinator, jobID: jobID, madeAt: now, by: key.mac)
     return Array(unsafeUninitializedCapacity: answer.candidates.count * size) { texts, count in
       count = answer.candidates.count * size
       withUnsafeTemporaryAllocation(byteCount: Self.byteCount, alignment: 8) { bytes in
         var (place, text) = (0, 0)
         for candidate in answer.candidates {
           let name = place + WrittenAnswer.minerIDOffset
-          let code = message.code(
-            minerID: answer.text[name..<name + candidate.minerIDByteCount],
-            price: candidate.price, by: key.mac)
+          let code = match.code(
+            minerID: answer.text[name..<name + candidate.minerIDByteCount], price: candidate.price)
           place += candidate.byteCount
           bytes.storeBytes(of: now.milliseconds.littleEndian, as: Int64.self)
           bytes.storeBytes(of: candidate.price.units.littleEndian, toByteOffset: 8, as: Int64.self)
@@ -62,8 +61,10 @@ package struct Offers: Sendable {
             bytes[Self.numberByteCount...].copyBytes(from: $0.prefix(Self.macByteCount))
           }
           let offer = UnsafeMutableBufferPointer(rebasing: texts[text..<text + size])
-          let letters = offer.initialize(fromContentsOf: key.start)
-          Base64URL.encode(UnsafeRawBufferPointer(bytes), to: offer[letters...])
+          let start = offer.initialize(fromContentsOf: key.start)
+          Base64URL.encode(
+            UnsafeRawBufferPointer(bytes),
+            to: UnsafeMutableBufferPointer(rebasing: offer[start...]))
           text += size
         }
       }
@@ -82,8 +83,8 @@ package struct Offers: Sendable {
     guard let key = keys.first(where: { $0.id == parts[1] }) else { throw .unknownKey }
     let madeAt = Timestamp(milliseconds: Int64(bitPattern: Self.number(bytes[0..<8])))
     let price = Price(units: Int64(bitPattern: Self.number(bytes[8..<16])))
-    let message = Message(coordinator: coordinator, jobID: jobID, madeAt: madeAt)
-    let code = message.code(minerID: Array(minerID.text.utf8)[...], price: price, by: key.mac)
+    let match = MatchKey(coordinator: coordinator, jobID: jobID, madeAt: madeAt, by: key.mac)
+    let code = match.code(minerID: Array(minerID.text.utf8)[...], price: price)
     // Whatever the bytes are, this takes the same time.
     let isOurs = code.withUnsafeBytes { code in
       var difference: UInt8 = 0
@@ -103,43 +104,47 @@ package struct Offers: Sendable {
 }
 
 extension Offers {
-  /// What an offer's code is made over: time and price, then coordinator, job and miner with their lengths before
-  /// them, so that no two offers are one message.
-  private struct Message {
-    private static let priceOffset = 8
+  /// Makes the codes of one match's candidates, with a key of its own: an HMAC over the match's time, coordinator
+  /// and job, with their lengths before them, so that no two matches are one message.
+  ///
+  /// A candidate's code is one hash that begins with this key, of which an offer tells half. From half a hash
+  /// nobody can go on to that of a longer message, so it needs no second one, as an HMAC does. Source: AMAC in
+  /// Bellare, Bernstein, Tessaro, "Hash-Function Based PRFs: AMAC and Its Multi-User Security", EUROCRYPT 2016.
+  private struct MatchKey {
+    private static let blockByteCount = 64
 
-    /// Up to the miner's id; the price is yet to be put in.
-    private let bytes: [UInt8]
-    private let minerOffset: Int
+    /// Has read the key, as one whole block.
+    private let start: SHA256
 
-    init(coordinator: String, jobID: String, madeAt: Timestamp) {
-      var bytes: [UInt8] = []
-      bytes.reserveCapacity(160)
+    init(coordinator: String, jobID: String, madeAt: Timestamp, by mac: KeyedHash) {
+      var message: [UInt8] = []
+      message.reserveCapacity(160)
       func append(_ number: Int64) {
-        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+        withUnsafeBytes(of: number.littleEndian) { message.append(contentsOf: $0) }
       }
       append(madeAt.milliseconds)
-      append(0)
       for text in [coordinator, jobID] {
         append(Int64(text.utf8.count))
-        bytes.append(contentsOf: text.utf8)
+        message.append(contentsOf: text.utf8)
       }
-      self.bytes = bytes
-      minerOffset = bytes.count
+      let key = message.withUnsafeBytes { mac.code(of: $0) }
+      start = withUnsafeTemporaryAllocation(byteCount: Self.blockByteCount, alignment: 1) { block in
+        block.initializeMemory(as: UInt8.self, repeating: 0)
+        key.withUnsafeBytes { block.copyBytes(from: $0) }
+        var hash = SHA256()
+        hash.update(bufferPointer: UnsafeRawBufferPointer(block))
+        return hash
+      }
     }
 
-    func code(
-      minerID: ArraySlice<UInt8>, price: Price, by mac: KeyedHash
-    ) -> SHA256Digest {
-      let count = minerOffset + 8 + minerID.count
-      return withUnsafeTemporaryAllocation(byteCount: count, alignment: 8) { message in
-        message.copyBytes(from: bytes)
-        message.storeBytes(
-          of: price.units.littleEndian, toByteOffset: Self.priceOffset, as: Int64.self)
-        message.storeBytes(
-          of: Int64(minerID.count).littleEndian, toByteOffset: minerOffset, as: Int64.self)
-        minerID.withUnsafeBytes { message[(minerOffset + 8)...].copyBytes(from: $0) }
-        return mac.code(of: UnsafeRawBufferPointer(message))
+    /// - Returns: 32 bytes, of which half at most may be told.
+    func code(minerID: ArraySlice<UInt8>, price: Price) -> SHA256Digest {
+      withUnsafeTemporaryAllocation(byteCount: 8 + minerID.count, alignment: 8) { message in
+        message.storeBytes(of: price.units.littleEndian, as: Int64.self)
+        minerID.withUnsafeBytes { message[8...].copyBytes(from: $0) }
+        var hash = start
+        hash.update(bufferPointer: UnsafeRawBufferPointer(message))
+        return hash.finalize()
       }
     }
   }

@@ -1,6 +1,9 @@
 /// Bytes written one piece after another into memory of its own. An array would ask before each piece whether
 /// anybody else holds it; most of what is written here is a few bytes long.
 struct ByteSink: ~Copyable {
+  /// Of any decimal: 19 digits, a point, and a zero before it.
+  private static let decimalByteLimit = 21
+
   private var start: UnsafeMutablePointer<UInt8>
   private var capacity: Int
   private(set) var count = 0
@@ -36,6 +39,40 @@ struct ByteSink: ~Copyable {
     var end = SinkEnd(start: start + count)
     value.write(to: &end)
     count += end.count
+  }
+
+  /// A plain decimal: `units` of 10^-`places`, without zeros at the end of its fraction.
+  ///
+  /// - Parameters:
+  ///   - units: not below 0.
+  ///   - places: 8 at most.
+  mutating func append(units: Int64, places: Int) {
+    var (units, places) = (units, places)
+    while places > 0, units % 10 == 0 { (units, places) = (units / 10, places - 1) }
+    // Its last digit comes first, so it is written at the end of its room.
+    reserve(Self.decimalByteLimit)
+    let end = start + count + Self.decimalByteLimit
+    var place = end
+    func put(_ byte: UInt8) {
+      place -= 1
+      place.pointee = byte
+    }
+    repeat {
+      put(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: units % 10))
+      units /= 10
+      places -= 1
+      if places == 0 { put(UInt8(ascii: ".")) }
+    } while units > 0 || places >= 0
+    (start + count).update(from: place, count: end - place)
+    count += end - place
+  }
+
+  /// Once more what was written at `places`.
+  mutating func append(again places: Range<Int>) {
+    precondition(places.upperBound <= count, "only what was written can be written again")
+    reserve(places.count)
+    (start + count).update(from: start + places.lowerBound, count: places.count)
+    count += places.count
   }
 
   @inline(__always)

@@ -134,12 +134,28 @@ package struct JSONWriter: ~Copyable {
   /// - Parameter digit: 0 to 9.
   package mutating func piece(digit: Int) { sink.append(UInt8(ascii: "0") + UInt8(digit)) }
 
+  /// A plain decimal: `units` of 10^-`places`, without zeros at the end of its fraction.
+  ///
+  /// - Parameters:
+  ///   - units: not below 0.
+  ///   - places: 8 at most.
+  package mutating func piece(units: Int64, places: Int) {
+    sink.append(units: units, places: places)
+  }
+
+  /// Once more the bytes that were written at `places`.
+  package mutating func piece(again places: Range<Int>) { sink.append(again: places) }
+
   /// As `value` writes it.
   package mutating func piece(_ value: Double) {
     if abs(value) < 0x1p54 {
       let whole = Int64(value)
       if Double(whole) != value {
-        sink.append(value)
+        if let units = Self.tenThousandths(value) {
+          sink.append(units: units, places: 4)
+        } else {
+          sink.append(value)
+        }
       } else if 0..<10 ~= whole {
         piece(digit: Int(whole))
       } else {
@@ -150,6 +166,16 @@ package struct JSONWriter: ~Copyable {
     } else {
       piece("null")
     }
+  }
+
+  /// Most fractions have few places, and then take a third of the time.
+  ///
+  /// - Returns: nil when `value` isn't the double nearest to a number of them. Where it is, no other decimal of
+  ///   15 digits or fewer is as near, so these are its shortest.
+  private static func tenThousandths(_ value: Double) -> Int64? {
+    guard value >= 0.001, value < 1_000_000 else { return nil }
+    let units = (value * 10_000).rounded()
+    return units / 10_000 == value ? Int64(units) : nil
   }
 
   package mutating func value(_ value: JSONValue) {

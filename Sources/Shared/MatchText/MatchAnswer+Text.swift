@@ -56,9 +56,11 @@ extension JSONWriter {
     piece(#","eta_ms":"#)
     piece(candidate.etaMilliseconds ?? .nan)
     piece(#","price":"#)
-    piece(unescaped: candidate.price.description)
+    piece(units: candidate.price.units, places: Price.fractionDigits)
     piece(#","trust":"#)
+    let trustStart = byteCount
     piece(candidate.trust)
+    let trust = trustStart..<byteCount
     piece(#","explain":""#)
     writeExplanation(of: candidate.parts)
     piece(#"","breakdown":{"cap":"#)
@@ -68,7 +70,11 @@ extension JSONWriter {
     piece(#","latency":"#)
     piece(candidate.parts.latency)
     piece(#","trust":"#)
-    piece(candidate.parts.trust)
+    if candidate.parts.trust == candidate.trust {
+      piece(again: trust)
+    } else {
+      piece(candidate.parts.trust)
+    }
     piece(#","load":"#)
     piece(candidate.parts.load)
     piece("}")
