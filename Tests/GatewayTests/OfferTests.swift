@@ -140,5 +140,5 @@ struct OfferTests {
 
   private static let ok = String(repeating: "A", count: 43)
   /// Made by a few lines of Python, so that another program could check it too.
-  private static let pinned = "pho1.k1.e9wgdJcBAAAAutsAAAAAAM_kLuMSTaKrZGwWAsKFk_A"
+  private static let pinned = "pho1.k1.e9wgdJcBAAAAutsAAAAAAPAXZnL7F0isH0yd0MM8ASc"
 }

@@ -210,6 +210,23 @@ struct AnswerQueueTests {
     queue.fill(places[3], with: "d")
     #expect([queue.popFirst(), queue.popFirst(), queue.popFirst()] == ["d", "e", nil])
   }
+
+  @Test("One whose turn it is passes, and others wait for it")
+  func passing() {
+    var queue = AnswerQueue<String>()
+    let places = (0..<3).map { _ in queue.reserve() }
+    let isBefore = queue.pass(places[1])
+    queue.fill(places[1], with: "b")
+    let isNext = queue.pass(places[0])
+    let isAgain = queue.pass(places[0])
+    #expect([isBefore, isNext, isAgain] == [false, true, false])
+    #expect(queue.popFirst() == "b")
+    let isLast = queue.pass(places[2])
+    #expect(isLast && queue.isEmpty)
+    let fourth = queue.reserve()
+    let isFourth = queue.pass(fourth)
+    #expect(isFourth && queue.isEmpty)
+  }
 }
 
 /// Takes `POST /direct` with a length; answers at once, or, when the body says so, when it is told to.

@@ -22,6 +22,15 @@ struct AnswerQueue<Answer> {
     places[index] = .some(answer)
   }
 
+  /// An answer whose turn it is leaves at once and needn't be kept.
+  /// - Returns: false when others are to leave before it.
+  mutating func pass(_ number: Int) -> Bool {
+    guard number == firstNumber, !places.isEmpty else { return false }
+    places.removeFirst()
+    firstNumber += 1
+    return true
+  }
+
   /// The answer whose turn it is; nil when it isn't there yet.
   mutating func popFirst() -> Answer? {
     guard case .some(.some(let answer)) = places.first else { return nil }

@@ -207,20 +207,29 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   func answered(_ number: Int, with response: ReadyResponse) {
     guard let context else { return }
-    answers.fill(number, with: response)
     var isLast = false
-    while var next = answers.popFirst() {
-      isLast = life.isLastAnswer
-      if isLast { next.headers.replaceOrAdd(name: "Connection", value: "close") }
-      let bytes = next.bytes(allocator: context.channel.allocator)
-      encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
-      hasUnflushed = true
-      _ = life.answerEnds()
+    if answers.pass(number) {
+      isLast = write(response, context: context)
+    } else {
+      answers.fill(number, with: response)
     }
+    while let next = answers.popFirst() { isLast = write(next, context: context) }
     if isLast {
       encoder.flush()
       context.close(promise: nil)
     }
+  }
+
+  /// - Returns: true when the connection is to be closed behind it.
+  private func write(_ response: ReadyResponse, context: ChannelHandlerContext) -> Bool {
+    var response = response
+    let isLast = life.isLastAnswer
+    if isLast { response.headers.replaceOrAdd(name: "Connection", value: "close") }
+    let bytes = response.bytes(allocator: context.channel.allocator)
+    encoder.write(NIOAny(IOData.byteBuffer(bytes)), promise: nil)
+    hasUnflushed = true
+    _ = life.answerEnds()
+    return isLast
   }
 
   func flushAnswers() {

@@ -19,22 +19,52 @@ extension ReadyResponse {
   /// The answer as it goes over the wire, in one piece: three parts through the pipeline and its
   /// encoder take several times as long.
   func bytes(allocator: ByteBufferAllocator) -> ByteBuffer {
-    var buffer = allocator.buffer(capacity: 256 + body.count)
-    buffer.writeStaticString("HTTP/1.1 ")
-    buffer.writeString(String(status.code))
-    buffer.writeStaticString(" ")
-    buffer.writeString(status.reasonPhrase)
-    for (name, value) in headers {
-      buffer.writeStaticString("\r\n")
-      buffer.writeString(name)
-      buffer.writeStaticString(": ")
-      buffer.writeString(value)
+    let reason = status.reasonPhrase
+    let bodyCount = body.count
+    var byteCount = 64 + reason.utf8.count + bodyCount
+    for (name, value) in headers { byteCount += name.utf8.count + value.utf8.count + 4 }
+    var buffer = allocator.buffer(capacity: byteCount)
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { room in
+      var end = HeadEnd(room: room)
+      end.write("HTTP/1.1 ")
+      end.write(String(status.code))
+      end.write(" ")
+      end.write(reason)
+      for (name, value) in headers {
+        end.write("\r\n")
+        end.write(name)
+        end.write(": ")
+        end.write(value)
+      }
+      end.write("\r\nContent-Length: ")
+      end.write(String(bodyCount))
+      end.write("\r\n\r\n")
+      body.withUnsafeBytes { end.write($0) }
+      return end.count
     }
-    buffer.writeStaticString("\r\nContent-Length: ")
-    buffer.writeString(String(body.count))
-    buffer.writeStaticString("\r\n\r\n")
-    buffer.writeBytes(body)
     return buffer
+  }
+}
+
+/// Where the next bytes of an answer go; a `ByteBuffer` would ask before each piece whether it is its own.
+private struct HeadEnd {
+  let room: UnsafeMutableRawBufferPointer
+  private(set) var count = 0
+
+  init(room: UnsafeMutableRawBufferPointer) { self.room = room }
+
+  mutating func write(_ text: StaticString) {
+    write(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  mutating func write(_ text: String) {
+    text.utf8.span.withUnsafeBytes { write($0) }
+  }
+
+  mutating func write(_ bytes: UnsafeRawBufferPointer) {
+    precondition(bytes.count <= room.count - count, "an answer has the bytes that were counted")
+    UnsafeMutableRawBufferPointer(rebasing: room[count...]).copyMemory(from: bytes)
+    count += bytes.count
   }
 }
 
