@@ -102,6 +102,29 @@ struct ResponseTests {
     }
   }
 
+  @Test("a price has the digits of its description", arguments: 0..<100 as Range<UInt64>)
+  func prices(seed: UInt64) {
+    var random = RequestRandom(seed: seed)
+    var candidate = Self.candidate
+    for _ in 0..<50 {
+      let limit = Int64.random(in: 1...Limits.priceUnits.upperBound, using: &random)
+      candidate.price = Price(units: .random(in: 0...limit, using: &random) / 100 * 100)
+      let text = Self.text(MatchAnswer(candidates: [candidate], counts: nil).written().text)
+      #expect(text.contains(#","price":\#(candidate.price.description),"trust":"#))
+    }
+  }
+
+  @Test("a part that isn't the miner's trust has its own digits")
+  func trusts() throws {
+    var candidate = Self.candidate
+    (candidate.trust, candidate.parts.trust) = (1.0 / 3, 2.0 / 3)
+    let answer = MatchAnswer(candidates: [candidate], counts: nil).written()
+    let body = MatchResponse(jobID: "j", matchID: "m", answer: answer).body()
+    let first = try #require(try JSONValue.parse(body)["candidates"]?.array?.first)
+    #expect(first["trust"]?.double == 1.0 / 3)
+    #expect(first["breakdown"]?["trust"]?.double == 2.0 / 3)
+  }
+
   @Test(
     "parts are told to two places, rounded",
     arguments: [

@@ -21,6 +21,7 @@ extension ReadyResponse {
   func bytes(allocator: ByteBufferAllocator) -> ByteBuffer {
     let reason = status.reasonPhrase
     let bodyCount = body.count
+    // 64: more than what is the same in every head, with its numbers.
     var byteCount = 64 + reason.utf8.count + bodyCount
     for (name, value) in headers { byteCount += name.utf8.count + value.utf8.count + 4 }
     var buffer = allocator.buffer(capacity: byteCount)

@@ -168,7 +168,7 @@ package struct JSONWriter: ~Copyable {
     }
   }
 
-  /// Most fractions have few places, and then take a third of the time.
+  /// For fractions of few places, which are written without a search for their shortest digits.
   ///
   /// - Returns: nil when `value` isn't the double nearest to a number of them. Where it is, no other decimal of
   ///   15 digits or fewer is as near, so these are its shortest.
