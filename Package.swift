@@ -73,6 +73,7 @@ let package = Package(
     .systemLibrary(name: "CPostgreSQL", path: "Sources/Shared/CPostgreSQL"),
     .systemLibrary(name: "CHiredis", path: "Sources/Shared/CHiredis"),
     .systemLibrary(name: "CLinux", path: "Sources/Shared/CLinux"),
+    .systemLibrary(name: "CSanitizer", path: "Sources/Shared/CSanitizer"),
     .systemLibrary(name: "CVector", path: "Sources/Scorer/CVector"),
 
     // Shared: what every process speaks.
@@ -80,7 +81,7 @@ let package = Package(
     library("Admission", path: "Sources/Shared/Admission"),
     library("JSON", path: "Sources/Shared/JSON"),
     library("MatchText", path: "Sources/Shared/MatchText", ["Domain", "JSON"]),
-    library("Threads", path: "Sources/Shared/Threads", ["CLinux"]),
+    library("Threads", path: "Sources/Shared/Threads", ["CLinux", "CSanitizer"]),
     library("Wire", path: "Sources/Shared/Wire", ["Domain"]),
     library(
       "Messaging", path: "Sources/Shared/Messaging", ["CZeroMQ", "Threads", "Wire", "Domain", log]),

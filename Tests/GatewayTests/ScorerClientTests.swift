@@ -68,7 +68,7 @@ struct ScorerClientTests {
         return query
       }
       let reply = try await client.match(
-        batch: queries, deadlineMilliseconds: 10_000, after: .zero)
+        batch: queries, deadlineMilliseconds: 60_000, after: .zero)
       #expect(reply.answers.count == 256)
       for (query, answer) in zip(queries, reply.answers) {
         #expect(answer.candidates.count == 50)

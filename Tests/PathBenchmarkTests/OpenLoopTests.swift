@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import PathBenchmark
+import Synchronization
 import Testing
 import Threads
 
@@ -46,6 +47,15 @@ import Threads
     #expect(result.answered == 0 && result.refused == 50)
   }
 
+  @Test("connections that weren't needed yet may end")
+  func unneeded() async throws {
+    let server = try await Server.start(delay: .zero, status: .ok, isImpatient: true)
+    let result = try await run(
+      port: server.port, connections: 4, pipelined: 1_000, perSecond: 500, seconds: 0.2)
+    try await server.stop()
+    #expect(result.answered == 100 && result.lost == 0)
+  }
+
   @Test("nobody there is an error")
   func nobody() async throws {
     let port = try FreePort.choose()
@@ -85,18 +95,23 @@ import Threads
   }
 }
 
-/// Answers every request with the same, after a while.
+/// Answers every request with the same, after a while. If it is impatient, the first request ends the connections
+/// that asked nothing yet.
 private struct Server {
   let channel: any Channel
 
   var port: Int { channel.localAddress?.port ?? 0 }
 
-  static func start(delay: TimeAmount, status: HTTPResponseStatus) async throws -> Server {
+  static func start(
+    delay: TimeAmount, status: HTTPResponseStatus, isImpatient: Bool = false
+  ) async throws -> Server {
+    let silent = isImpatient ? SilentChannels() : nil
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
           try channel.pipeline.syncOperations.configureHTTPServerPipeline()
-          try channel.pipeline.syncOperations.addHandler(Handler(delay: delay, status: status))
+          try channel.pipeline.syncOperations.addHandler(
+            Handler(delay: delay, status: status, silent: silent))
         }
       }
       .bind(host: "127.0.0.1", port: 0).get()
@@ -111,14 +126,19 @@ private struct Server {
 
     private let delay: TimeAmount
     private let status: HTTPResponseStatus
+    private let silent: SilentChannels?
 
-    init(delay: TimeAmount, status: HTTPResponseStatus) {
+    init(delay: TimeAmount, status: HTTPResponseStatus, silent: SilentChannels?) {
       self.delay = delay
       self.status = status
+      self.silent = silent
     }
+
+    func channelActive(context: ChannelHandlerContext) { silent?.add(context.channel) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
       guard case .end = Self.unwrapInboundIn(data) else { return }
+      silent?.endAll(but: context.channel)
       let head = HTTPResponseHead(
         version: .http1_1, status: status, headers: ["Content-Length": "5"])
       let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
@@ -130,5 +150,19 @@ private struct Server {
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
       }
     }
+  }
+}
+
+private final class SilentChannels: Sendable {
+  private let channels = Mutex<[any Channel]>([])
+
+  func add(_ channel: any Channel) { channels.withLock { $0.append(channel) } }
+
+  func endAll(but speaker: any Channel) {
+    let ended = channels.withLock { channels in
+      defer { channels = [] }
+      return channels
+    }
+    for channel in ended where channel !== speaker { channel.close(promise: nil) }
   }
 }

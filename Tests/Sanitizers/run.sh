@@ -16,11 +16,13 @@ cd "$(dirname "$0")/../.."
 sanitizer=$1
 here=$PWD/Tests/Sanitizers
 export POOLHUB_SANITIZED=1
-# A report fails the run. Swift's own traces would take minutes to look up names.
+# A report fails the run, and is printed after the tests. Swift's own traces would take minutes to look up names.
 export SWIFT_BACKTRACE=enable=no
-export ASAN_OPTIONS="detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1"
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
+export ASAN_OPTIONS="log_path=$reports/report:detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1"
 export LSAN_OPTIONS="suppressions=$here/leaks.txt:print_suppressions=0"
-export TSAN_OPTIONS="suppressions=$here/threads.txt:halt_on_error=0:exitcode=66:second_deadlock_stack=1"
+export TSAN_OPTIONS="log_path=$reports/report:suppressions=$here/threads.txt:halt_on_error=0:exitcode=66:second_deadlock_stack=1"
 
 select=(--filter 'MessagingTests|StoreTests|GatewayTests')
 if [ "$sanitizer" = address ]; then
@@ -30,4 +32,11 @@ if [ $# -gt 1 ]; then select=(--filter "$2"); fi
 
 build=(--sanitize="$sanitizer" --scratch-path ".build-$sanitizer")
 swift build "${build[@]}" --build-tests
-exec swift test "${build[@]}" --skip-build --no-parallel "${select[@]}"
+swift test "${build[@]}" --skip-build --no-parallel "${select[@]}" || {
+  status=$?
+  shopt -s nullglob
+  for report in "$reports"/*; do cat "$report"; done
+  # Once more at the end, where whoever sees the last lines only finds them.
+  for report in "$reports"/*; do grep '^SUMMARY' "$report" | sort | uniq -c; done
+  exit $status
+}

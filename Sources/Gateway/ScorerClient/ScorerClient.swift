@@ -3,6 +3,7 @@ import Logging
 import MatchText
 import Messaging
 import ServiceLifecycle
+import Threads
 import Wire
 
 /// The gateway's way to the scorers: asks whichever is best, and gives each caller its one answer.
@@ -185,7 +186,7 @@ package final class ScorerClient: Service, Sendable {
     _ message: Message, deadlineMilliseconds: Int, after: StreamID
   ) async -> DispatchOutcome {
     let deadline = MonotonicClock.microseconds() + Int64(deadlineMilliseconds) * 1_000
-    return await withCheckedContinuation { continuation in
+    let outcome = await withCheckedContinuation { continuation in
       let request = DispatchRequest(
         message: message, deadline: deadline, required: after,
         token: DispatchWaiter.task(continuation))
@@ -197,6 +198,8 @@ package final class ScorerClient: Service, Sendable {
       case .closed: continuation.resume(returning: .failure(.noScorer))
       }
     }
+    acquireResumption()
+    return outcome
   }
 }
 

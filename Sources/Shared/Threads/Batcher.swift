@@ -37,7 +37,8 @@ package final class Batcher<Input: Sendable, Output: Sendable>: Sendable {
 
   /// Waits until `input` was part of a batch, and gives its own result.
   package func submit(_ input: Input) async throws -> Output {
-    try await withCheckedThrowingContinuation { continuation in
+    defer { acquireResumption() }
+    return try await withCheckedThrowingContinuation { continuation in
       let next = state.withLock { state -> Next in
         if state.waiting.count >= queueLimit { return .refuse }
         state.waiting.append(Waiting(input: input, continuation: continuation))
