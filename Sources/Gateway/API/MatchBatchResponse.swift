@@ -12,10 +12,11 @@ package struct MatchBatchResponse: ~Copyable {
     json.piece(#"{"results":["#)
   }
 
-  package mutating func add(_ response: MatchResponse) {
+  /// - Parameter body: an answer's, which is an object with members.
+  package mutating func add(_ body: [UInt8]) {
     next()
     json.piece(#"{"status":200,"#)
-    response.writeMembers(to: &json)
+    json.piece(bytes: body.dropFirst())
   }
 
   package mutating func add(_ problem: Problem) {

@@ -17,21 +17,10 @@ package struct MatchResponse: Sendable {
   }
 
   package func body() -> [UInt8] {
-    var json = JSONWriter(capacity: byteCount)
-    json.piece("{")
-    writeMembers(to: &json)
-    return json.bytes
-  }
-
-  /// Of the body, roughly.
-  private var byteCount: Int {
-    256 + answer.text.count + offers.count + 16 * answer.candidates.count
-  }
-
-  /// All of the object but its opening brace, after which somebody may have more to say.
-  func writeMembers(to json: inout JSONWriter) {
     let candidates = answer.candidates
-    json.piece(#""job_id":"#)
+    var json = JSONWriter(
+      capacity: 256 + answer.text.count + offers.count + 16 * candidates.count)
+    json.piece(#"{"job_id":"#)
     json.piece(string: jobID)
     json.piece(#","match_id":"#)
     json.piece(string: matchID)
@@ -53,5 +42,6 @@ package struct MatchResponse: Sendable {
     json.piece("],")
     json.piece(bytes: text)
     json.piece("}")
+    return json.bytes
   }
 }

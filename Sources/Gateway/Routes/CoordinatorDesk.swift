@@ -154,8 +154,7 @@ final class CoordinatorDesk: DirectDesk, DispatchInbox {
     case .matchRequest(let query):
       try matching.answer(
         MatchReply.from(outcome).map(\.answer), to: query, of: call.coordinator,
-        since: call.started
-      ).body()
+        since: call.started)
     case .feedbackRequest(let report):
       try reporting.answer(FeedbackReply.from(outcome), to: report, since: call.started)
     default: throw Problem(DispatchError.faulty)

@@ -48,7 +48,7 @@ struct MatchRoutes {
       outcome = .failure(error)
     }
     return Response.json(
-      try matching.answer(outcome, to: body.query, of: coordinator, since: started).body()
+      try matching.answer(outcome, to: body.query, of: coordinator, since: started)
     ).telling(left)
   }
 

@@ -7,13 +7,13 @@ import ScorerClient
 struct Matching: Sendable {
   let gateway: Gateway
 
-  /// Counts the outcome, adds what the gateway has to say to it, and leaves the answer to the history.
+  /// Counts the outcome, writes the body of the answer, and leaves it to the history.
   ///
   /// - Throws: the problem to answer with when no scorer answered.
   func answer(
     _ outcome: Result<WrittenAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
     since started: ContinuousClock.Instant
-  ) throws(Problem) -> MatchResponse {
+  ) throws(Problem) -> [UInt8] {
     switch outcome {
     case .success(let answer):
       gateway.metrics.matched(answer, after: .now - started)
@@ -21,11 +21,12 @@ struct Matching: Sendable {
       let now = Timestamp.now
       let offers = gateway.offers.make(
         for: answer, coordinator: coordinator, jobID: query.jobID, at: now)
-      let response = MatchResponse(
-        jobID: query.jobID, matchID: matchID, answer: answer, offers: offers)
+      let body = MatchResponse(
+        jobID: query.jobID, matchID: matchID, answer: answer, offers: offers
+      ).body()
       gateway.history.note(
-        coordinator: coordinator, matchID: matchID, query: query, body: response.body(), at: now)
-      return response
+        coordinator: coordinator, matchID: matchID, query: query, body: body, at: now)
+      return body
     case .failure(let error):
       gateway.metrics.matchFailed()
       throw Problem(error)
@@ -52,12 +53,8 @@ extension Matching {
       throw Problem(error)
     }
     let waited = ContinuousClock.now - started
-    let written = reply?.answers ?? []
-    var response = MatchBatchResponse(
-      byteCount: written.reduce(256 * batch.entries.count) {
-        $0 + $1.text.count + 256 * $1.candidates.count
-      })
-    var answers = written.makeIterator()
+    var response = MatchBatchResponse(byteCount: 1_024 * batch.entries.count)
+    var answers = (reply?.answers ?? []).makeIterator()
     for entry in batch.entries {
       do throws(Problem) {
         let request = try entry.get()
