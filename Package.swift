@@ -35,6 +35,7 @@ let lifecycle = Target.Dependency.product(
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioHTTPTypesHTTP1 = Target.Dependency.product(
@@ -234,8 +235,8 @@ let package = Package(
     tests(
       "OnePortTests",
       [
-        "OnePort", hummingbird, hummingbirdCore, lifecycle, log, nioCore, nioHTTP1, nioPosix,
-        nioWebSocket,
+        "OnePort", hummingbird, hummingbirdCore, lifecycle, log, nioCore, nioEmbedded, nioHTTP1,
+        nioPosix, nioWebSocket,
       ]),
     tests("FleetTests", ["Domain", "Fleet", "JSON", "Simulation", "TestSupport"]),
     tests("ChaosTests", ["Chaos", "Domain", "JSON", "Trust", nioCore, nioPosix]),

@@ -34,7 +34,7 @@ STAGES = [
     ("encode, decode records", r"^(static )?Wire\.|Record\.|RecordHead|ByteReader|ByteWriter|MatchRecord"),
     ("messaging", r"DispatchState|ScorerClient|DispatchHandler|DispatchInbox|CoordinatorDesk\.(askWaiting|deliver|ask)|DealerSet|Router|ZMQ|zmq|Wakeup|IndexInbox|IndexLoop|ParkedMatches|MonotonicClock"),
     ("HTTP write", r"HTTPResponseEncoder|HTTPServerPipelineHandler|AnswerQueue|ReadyResponse|ConstantHandler|PendingStreamWrites|writev|sendmsg|__libc_write|DirectCallHandler\.(answered|write|flush)|CoordinatorDesk\.(write|finish)"),
-    ("HTTP parse", r"HTTPDecoder|llhttp|ByteToMessageHandler|DirectCallHandler|HTTPHeaders|HeadFieldHandler|readable0|readFromSocket|__libc_recv|__libc_read|NIOPosix\.\S*read"),
+    ("HTTP parse", r"HTTPDecoder|llhttp|ByteToMessageHandler|DirectCallHandler|PlainRequest|HTTPHeaders|HeadFieldHandler|readable0|readFromSocket|__libc_recv|__libc_read|NIOPosix\.\S*read"),
     ("waiting and waking", r"epoll|Selector|poll|eventfd|SelectableEventLoop|schedule|swapper"),
 ]
 REST = "the rest"

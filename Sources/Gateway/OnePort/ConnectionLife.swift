@@ -40,6 +40,13 @@ final class ConnectionLife {
     if let guest = guest.take() { room.leave(guest) }
   }
 
+  /// A request came in one piece.
+  func readWhole() {
+    unansweredCount += 1
+    lastActive = .now()
+    guest?.works()
+  }
+
   /// - Returns: false when the connection is to be closed for what it has sent.
   func read(_ part: HTTPServerRequestPart) -> Bool {
     switch part {

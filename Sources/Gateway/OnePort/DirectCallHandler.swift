@@ -112,6 +112,17 @@ final class DirectCallHandler: ChannelDuplexHandler {
     if held.isEmpty { context.read() } else { isReadHeld = true }
   }
 
+  /// A whole request that came past the decoder.
+  /// - Returns: false when it is to come through it.
+  func take(_ head: HTTPRequestHead, body: ByteBuffer) -> Bool {
+    guard let context, held.isEmpty, !isBroken, answers.count < Self.callLimit,
+      let call = directCall(head, context: context)
+    else { return false }
+    life.readWhole()
+    call.answer(body: body, DirectReply(handler: self, number: answers.reserve()))
+    return true
+  }
+
   private func take(_ item: Held, context: ChannelHandlerContext) {
     if !held.isEmpty || !takeNow(item, context: context) { held.append(item) }
   }
@@ -163,7 +174,7 @@ final class DirectCallHandler: ChannelDuplexHandler {
 
   private func takeHead(_ head: HTTPRequestHead, context: ChannelHandlerContext) -> Bool {
     if answers.count >= Self.callLimit { return false }
-    if ordinaryCount == 0, !isOrdinaryFromNow, let call = desk?.take(head, from: context.channel) {
+    if let call = directCall(head, context: context) {
       reading = Reading(call: call)
       return true
     }
@@ -173,6 +184,13 @@ final class DirectCallHandler: ChannelDuplexHandler {
       isOrdinaryFromNow = true
     }
     return passOn(.part(.head(head)), context: context)
+  }
+
+  private func directCall(
+    _ head: HTTPRequestHead, context: ChannelHandlerContext
+  ) -> (any DirectCall)? {
+    guard ordinaryCount == 0, !isOrdinaryFromNow else { return nil }
+    return desk?.take(head, from: context.channel)
   }
 
   private func passOn(_ item: Held, context: ChannelHandlerContext) -> Bool {

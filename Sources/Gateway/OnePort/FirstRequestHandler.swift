@@ -36,6 +36,7 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
   let plan: UpgradePlan<Accepted>
   let logger: Logger
   var state = State.waiting
+  private let plainRequests: PlainRequestHandler
   private let outcome: EventLoopPromise<OnePortConnection.Outcome>
   private var hasOutcome = false
   private var context: ChannelHandlerContext?
@@ -46,10 +47,11 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
   private var isInputClosed = false
 
   init(
-    plan: UpgradePlan<Accepted>, outcome: EventLoopPromise<OnePortConnection.Outcome>,
-    logger: Logger
+    plan: UpgradePlan<Accepted>, plainRequests: PlainRequestHandler,
+    outcome: EventLoopPromise<OnePortConnection.Outcome>, logger: Logger
   ) {
     self.plan = plan
+    self.plainRequests = plainRequests
     self.outcome = outcome
     self.logger = logger
   }
@@ -128,6 +130,7 @@ final class FirstRequestHandler<Accepted: Sendable>: ChannelInboundHandler,
       let channel = try HTTP1Channel.Value(
         wrappingChannelSynchronously: context.channel,
         configuration: .init(isOutboundHalfClosureEnabled: true))
+      plainRequests.calls = directCalls
       settle(.http(channel))
     } catch {
       logger.error("Setting up an HTTP connection failed", metadata: ["error": "\(error)"])

@@ -122,9 +122,13 @@ struct OnePortChannel<Accepted: Sendable>: ServerChildChannel {
   func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<OnePortConnection> {
     channel.eventLoop.makeCompletedFuture {
       let outcome = channel.eventLoop.makePromise(of: OnePortConnection.Outcome.self)
-      let firstRequest = FirstRequestHandler(plan: plan, outcome: outcome, logger: logger)
+      let plainRequests = PlainRequestHandler(
+        headByteLimit: plan.configuration.plainHeadByteLimit)
+      let firstRequest = FirstRequestHandler(
+        plan: plan, plainRequests: plainRequests, outcome: outcome, logger: logger)
       do {
         try plan.configuration.prepare(channel)
+        try channel.pipeline.syncOperations.addHandler(plainRequests)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
           withPipeliningAssistance: false,
           withServerUpgrade: ([firstRequest], { _ in }),

@@ -44,6 +44,9 @@ package struct OnePortConfiguration: Sendable {
 
   package init() {}
 
+  /// The longest head that is read past NIO's decoder; beyond it the limits above are the decoder's to keep.
+  var plainHeadByteLimit: Int { min(4_096, headerFieldByteLimit, headerListByteLimit) }
+
   var decoderLimits: NIOHTTPDecoderLimitConfiguration {
     var limits = NIOHTTPDecoderLimitConfiguration()
     limits.maxHeaderFieldSize = headerFieldByteLimit
