@@ -126,14 +126,25 @@ struct BenchDocument {
   private var feedback: String? {
     guard let json = table.feedback, let rate = Spread(json["per_s"]) else { return nil }
     let miners = Format.count(json["stored_miners"]?.int ?? 0)
+    var rows = MarkdownTable(["", "reports/s", "p50 ms", "p99 ms"])
+    rows.add([
+      "poolhub", Self.count(rate), Self.decimal(Spread(json["p50_ms"])),
+      Self.decimal(Spread(json["p99_ms"])),
+    ])
+    let floor = json["floor"]
+    rows.add([
+      "the disk alone", "", Self.decimal(Spread(floor?["p50_ms"])),
+      Self.decimal(Spread(floor?["p99_ms"])),
+    ])
     return """
       ## Feedback
 
       `POST /v1/feedback`, each report on another job and durable before it is answered, on \(miners) miners in turn, over \(json["connections"]?.int ?? 0) connections with up to \
-      \(json["pipelined"]?.int ?? 0) unanswered each: \(Self.count(rate)) reports/s,
-      p50 \(Self.decimal(Spread(json["p50_ms"]))) ms, p99 \(Self.decimal(Spread(json["p99_ms"]))) ms. PostgreSQL's `fsync` is
-      \(json["fsync"]?.string ?? "?"), its `synchronous_commit` \(json["synchronous_commit"]?.string ?? "?"). All \
-      \(Format.count(json["answered"]?.int ?? 0)) answered reports were in it afterwards.
+      \(json["pipelined"]?.int ?? 0) unanswered each. PostgreSQL's `fsync` is \(json["fsync"]?.string ?? "?"), its `synchronous_commit` \
+      \(json["synchronous_commit"]?.string ?? "?"). All \(Format.count(json["answered"]?.int ?? 0)) answered reports were in it afterwards. The floor writes
+      as many bytes at the same rate to a file and syncs it, some hundred times a second: what waits there waits for the disk.
+
+      \(rows.text)
       """
   }
 

@@ -11,7 +11,8 @@ struct BenchFeedbackCommand: AsyncParsableCommand {
     discussion: """
       Starts a hub of its own, with a PostgreSQL that syncs every commit to disk, and reports at a fixed rate, each \
       on another job, on all miners in turn. A rate that the hub can't keep up with is lowered to 80 % of what it \
-      reached. In the end every answered report must be in PostgreSQL.
+      reached. After each round as many bytes as PostgreSQL logs for it are written to a file and synced, with nothing else \
+      in the way: what waits for the disk there waits for it anywhere. In the end every answered report must be in PostgreSQL.
       """)
 
   @Option(help: "How many miners.")

@@ -13,7 +13,7 @@ struct BenchMatchCommand: AsyncParsableCommand {
       Starts a hub of its own over stores that hold the miners, and bare servers that answer a constant of \
       the same size: Hummingbird, NIO, nginx. Each of them, the gateway included, has one core to itself; the scorer, \
       clients and stores have the other ones. In each round all take turns: first as many typical requests as they \
-      answer (wrk), then a fixed rate of them, 30 % of NIO's, for the latencies. Medians of the rounds are shown with the \
+      answer (wrk), then a fixed rate of them for the latencies. Medians of the rounds are shown with the \
       least and the most.
       """)
 
@@ -31,6 +31,12 @@ struct BenchMatchCommand: AsyncParsableCommand {
 
   @Option(help: "More numbers of connections, with commas, that the hub alone is asked over, too.")
   var moreConnections = ""
+
+  @Option(
+    help:
+      "The rate for the latencies, in requests/s. (default: 30 % of NIO's, or of the hub's without floors)"
+  )
+  var rate: Double?
 
   @Option(help: "How many scorers.")
   var scorers = 1
@@ -67,6 +73,9 @@ struct BenchMatchCommand: AsyncParsableCommand {
     guard (1...3_600).contains(seconds), (1...99).contains(rounds),
       (1...10_000).contains(connections), (1...20).contains(scorers)
     else { throw ValidationError("--seconds, --rounds, --connections, --scorers: out of range") }
+    guard rate.map((1...1_000_000).contains) ?? true else {
+      throw ValidationError("--rate must be 1 to 1000000")
+    }
     guard (1_000...1_000_000).contains(requests) else {
       throw ValidationError("--requests must be 1000 to 1000000")
     }
@@ -76,8 +85,9 @@ struct BenchMatchCommand: AsyncParsableCommand {
     FileLimit.raise()
     let plan = MatchBenchmark.Plan(
       wrk: try WrkRun.findProgram(), seconds: seconds, rounds: rounds, connections: connections,
-      moreConnections: Self.numbers(moreConnections, in: 1...10_000) ?? [], scorers: scorers,
-      requests: requests, seed: seed, hasFloors: floor, asksBatches: batch, hasLimits: limits,
+      moreConnections: Self.numbers(moreConnections, in: 1...10_000) ?? [], openPerSecond: rate,
+      scorers: scorers, requests: requests, seed: seed, hasFloors: floor, asksBatches: batch,
+      hasLimits: limits,
       executables: executables)
     let results = try await BenchFolder.with { folder in
       let line = ProgressLine(loggingInterval: .seconds(5))

@@ -30,7 +30,8 @@ struct FeedbackBenchmark {
     do {
       var result = FeedbackResult(
         miners: miners, connections: connections, pipelined: pipelined, rate: rate)
-      try await measure(hub, secrets.map { String($0.split(separator: ":")[1]) }, &result)
+      try await measure(
+        hub, secrets.map { String($0.split(separator: ":")[1]) }, floor: folder + "/log", &result)
       try Self.read(&result, dsn: hub.state.databaseDSN)
       await hub.stop()
       return result
@@ -41,7 +42,7 @@ struct FeedbackBenchmark {
   }
 
   private func measure(
-    _ hub: BenchHub, _ secrets: [String], _ result: inout FeedbackResult
+    _ hub: BenchHub, _ secrets: [String], floor: String, _ result: inout FeedbackResult
   ) async throws {
     var job = 0
     func round(seconds: Double) async throws -> OpenLoop.Result {
@@ -66,6 +67,9 @@ struct FeedbackBenchmark {
       result.perSecond.append(outcome.perSecond)
       result.p50Milliseconds.append(outcome.p50Milliseconds)
       result.p99Milliseconds.append(outcome.p99Milliseconds)
+      let log = try await SyncedLog.run(path: floor, perSecond: result.rate, seconds: seconds)
+      result.floorP50Milliseconds.append(log.p50Milliseconds)
+      result.floorP99Milliseconds.append(log.p99Milliseconds)
     }
   }
 
@@ -106,6 +110,9 @@ struct FeedbackResult {
   var perSecond: [Double] = []
   var p50Milliseconds: [Double] = []
   var p99Milliseconds: [Double] = []
+  /// The same with the disk alone.
+  var floorP50Milliseconds: [Double] = []
+  var floorP99Milliseconds: [Double] = []
   private(set) var answered = 0
   private(set) var refused = 0
   private(set) var lost = 0
@@ -147,6 +154,7 @@ struct FeedbackResult {
       \(Format.count(Int(rate.median))) reports/s (\(Format.count(Int(rate.least)))–\
       \(Format.count(Int(rate.most)))), p50 \(milliseconds(p50Milliseconds)), \
       p99 \(milliseconds(p99Milliseconds))
+      the disk alone: p50 \(milliseconds(floorP50Milliseconds)), p99 \(milliseconds(floorP99Milliseconds))
       \(Format.count(answered)) answered, \(Format.count(refused)) refused, \(Format.count(lost)) not answered; \
       \(Format.count(stored)) stored, on \(Format.count(storedMiners)) miners
       fsync \(fsync), synchronous_commit \(synchronousCommit)
@@ -162,6 +170,10 @@ struct FeedbackResult {
       json.field(named: "per_s") { Spread(perSecond).write(to: &$0) }
       json.field(named: "p50_ms") { Spread(p50Milliseconds).write(to: &$0) }
       json.field(named: "p99_ms") { Spread(p99Milliseconds).write(to: &$0) }
+      json.objectField("floor") { json in
+        json.field(named: "p50_ms") { Spread(floorP50Milliseconds).write(to: &$0) }
+        json.field(named: "p99_ms") { Spread(floorP99Milliseconds).write(to: &$0) }
+      }
       json.field("answered", answered)
       json.field("refused", refused)
       json.field("lost", lost)

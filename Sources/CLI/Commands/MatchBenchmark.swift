@@ -37,6 +37,8 @@ struct MatchBenchmark {
     var rounds: Int
     var connections: Int
     var moreConnections: [Int]
+    /// nil: a share of what NIO, or the hub where there are no floors, answers.
+    var openPerSecond: Double?
     var scorers: Int
     var requests: Int
     var seed: UInt64
@@ -48,7 +50,6 @@ struct MatchBenchmark {
     var executables: String?
   }
 
-  /// Of NIO's rate, or of the hub's own where there are no floors.
   private static let openShare = 0.3
   static let batchSize = 64
   private static let batchCount = 200
@@ -113,8 +114,8 @@ struct MatchBenchmark {
     let nio = floors.first { $0.kind == .nio }
     let url = hub.client.baseURL
     _ = try await load.perSecond(url, connections: plan.connections)
-    figures.openPerSecond =
-      Self.openShare * (try await load.perSecond(nio?.url ?? url, connections: plan.connections))
+    let most = try await load.perSecond(nio?.url ?? url, connections: plan.connections)
+    figures.openPerSecond = plan.openPerSecond ?? Self.openShare * most
     for round in 1...plan.rounds {
       say("round \(round) of \(plan.rounds), the hub")
       try await load.round(
