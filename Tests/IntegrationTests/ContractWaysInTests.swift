@@ -95,6 +95,33 @@ extension RunningProcesses.Contract {
       return (lines + length + fields).joined(separator: "\r\n") + "\r\n\r\n" + body
     }
 
+    @Test(
+      "Past NIO's decoder and through it, direct matches are answered alike",
+      arguments: [
+        job, #"{"job_id": ""}"#, "{", "", #"{"job_id": "j", "top_k": 0, "explain": "why"}"#,
+      ])
+    func pastTheDecoder(_ body: String) async throws {
+      let corner = try Corner("ways")
+      try await corner.register("1", #""addr": "a:1""#)
+      /// The second of three on one connection: its first always goes through the decoder.
+      func answer(_ fields: [String]) async throws -> String {
+        let around = post(corner.client, "/v1/match")
+        let asked = post(
+          corner.client, "/v1/match", ["X-Request-ID: ways-3"] + fields, body: body)
+        let last = post(corner.client, "/v1/match", ["Connection: close"])
+        let text = try await RawHTTP(url: corner.client.baseURL).exchange(around + asked + last)
+        let answers = text.components(separatedBy: "HTTP/1.1 ")
+        try #require(answers.count == 4, "\(text)")
+        return answers[2]
+          .replacing(/"(match_id|offer)":"[^"]*"/) { "\($0.output.1)" }
+          .replacing(/[Dd]ate: [^\r]*/) { _ in "Date" }
+      }
+      let past = try await answer([])
+      #expect(past.contains("ways-3"))
+      // A tab is what plain requests have none of.
+      #expect(try await answer(["X-Note: a\tb"]) == past)
+    }
+
     @Test("Many direct matches at once, again and again, get each its own answer")
     func together() async throws {
       let client = try Corner("ways").client

@@ -87,8 +87,7 @@ struct BenchMatchCommand: AsyncParsableCommand {
       wrk: try WrkRun.findProgram(), seconds: seconds, rounds: rounds, connections: connections,
       moreConnections: Self.numbers(moreConnections, in: 1...10_000) ?? [], openPerSecond: rate,
       scorers: scorers, requests: requests, seed: seed, hasFloors: floor, asksBatches: batch,
-      hasLimits: limits,
-      executables: executables)
+      hasLimits: limits, executables: executables)
     let results = try await BenchFolder.with { folder in
       let line = ProgressLine(loggingInterval: .seconds(5))
       defer { line.clear() }
