@@ -146,6 +146,20 @@ CREATE TABLE poolhub.trust_totals (
   version bigint NOT NULL
 ) WITH (fillfactor = 50);
 
+-- Each miner has its trust from its registration on, so that a report finds it, and need not look first whether it
+-- is there.
+
+CREATE FUNCTION poolhub.begin_trust() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO poolhub.trust_totals (miner_id, good, bad, score, version)
+  SELECT miner_id, 0, 0, 0.5, 0 FROM fresh ORDER BY miner_id ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER miners_begin_trust AFTER INSERT ON poolhub.miners
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION poolhub.begin_trust();
+
 -- What miners offer, by type of service, and what was answered to coordinators.
 
 CREATE TABLE poolhub.service_configs (

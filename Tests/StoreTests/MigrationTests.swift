@@ -63,6 +63,30 @@ struct MigrationTests {
     #expect(try await dumpSchema(written) == dump)
   }
 
+  @Test("Miners that were here before have their trust from 0008 on, as new ones have")
+  func totals() async throws {
+    let files = try Migrations.discover(directory: PostgresTestServer.migrations).map(\.file)
+    let older = try files.prefix(7).map { name in
+      (name, try String(contentsOf: file(name, in: PostgresTestServer.migrations), encoding: .utf8))
+    }
+    try await withFolder(Dictionary(uniqueKeysWithValues: older)) { folder in
+      try await PostgresTestServer.withFreshPool(migrated: false) { pool in
+        #expect(try await apply(folder, on: pool).count == 7)
+        try await SampleMiners.register([SampleMiners.id("old")], in: pool)
+        _ = try await apply(PostgresTestServer.migrations, on: pool)
+        try await SampleMiners.register([SampleMiners.id("new")], in: pool, salt: 1)
+        let rows = try await pool.run { connection in
+          let result = try connection.execute(
+            "SELECT miner_id, score, version FROM poolhub.trust_totals ORDER BY miner_id")
+          return try result.rows.map {
+            "\(try $0.text(0)) \(try $0.double(1)) \(try $0.int(2))"
+          }
+        }
+        #expect(rows == ["new 0.5 0", "old 0.5 0"])
+      }
+    }
+  }
+
   private func dumpSchema(_ dsn: String) async throws -> String {
     let output = "/tmp/pht-dump-" + String(UInt64.random(in: .min ... .max), radix: 36)
     defer { try? FileManager.default.removeItem(atPath: output) }

@@ -1,4 +1,5 @@
 import Domain
+import Glibc
 import Postgres
 import Testing
 
@@ -115,6 +116,86 @@ struct PostgresConnectionTests {
     #expect(try connection.execute("SELECT count(*) FROM t").first?.int(0) == 1)
     try connection.inTransaction { try $0.execute("INSERT INTO t VALUES (3)") }
     #expect(try connection.execute("SELECT count(*) FROM t").first?.int(0) == 2)
+  }
+
+  @Test("A transaction's BEGIN goes with what it asks first, its COMMIT with what it asks last")
+  func fewerTrips() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var connection = try PostgresConnection.open(dsn: dsn)
+    var other = try PostgresConnection.open(dsn: dsn)
+    try connection.executeScript("CREATE TABLE t (n bigint PRIMARY KEY)")
+    func insert(_ number: Int64) -> PostgresStatement {
+      PostgresStatement("INSERT INTO t VALUES ($1)", [.int(number)])
+    }
+    let count = "SELECT count(*) FROM t"
+    let kept = try connection.inTransaction { connection in
+      let first = try connection.execute(together: [PostgresStatement(count), insert(1)])
+      #expect(try first[0].first?.int(0) == 0 && first.count == 2)
+      #expect(try other.execute(count).first?.int(0) == 0)
+      let last = try connection.execute(together: [insert(2)], committing: true)
+      #expect(last.map(\.affectedCount) == [1])
+      return try other.execute(count).first?.int(0)
+    }
+    #expect(kept == 2)
+    for isLast in [false, true] {
+      do {
+        try connection.inTransaction { connection in
+          _ = try connection.execute(together: [insert(3)])
+          _ = try connection.execute(together: [insert(4), insert(1)], committing: isLast)
+        }
+        Issue.record("a duplicate was stored")
+      } catch let error as PostgresError {
+        #expect(error.sqlState == "23505")
+      }
+    }
+    // One in which nothing was asked never was.
+    try connection.inTransaction { _ in }
+    try connection.execute("INSERT INTO t VALUES (5)")
+    #expect(try other.execute(count).first?.int(0) == 3)
+  }
+
+  @Test(
+    "What needs no sync, and what is looked up by its keys, is so to the end of its transaction")
+  func settings() async throws {
+    var connection = try PostgresConnection.open(dsn: await PostgresTestServer.sharedDatabase())
+    let settings = PostgresStatement(
+      "SELECT current_setting('synchronous_commit'), current_setting('enable_seqscan')"
+    )
+    let within = try connection.execute(together: [.withoutSync, .byKeys, settings])
+    #expect(try within[2].first?.text(0) == "off" && within[2].first?.text(1) == "off")
+    let behind = try connection.execute(settings.sql)
+    #expect(try behind.first?.text(0) == "on" && behind.first?.text(1) == "on")
+  }
+
+  @Test("Whoever had to wait for a row's lock gets the place of what the other made of it")
+  func places() async throws {
+    let dsn = try await PostgresTestServer.freshDatabase(migrated: false)
+    var first = try PostgresConnection.open(dsn: dsn)
+    try first.executeScript(
+      "CREATE TABLE t (n bigint PRIMARY KEY, m bigint); INSERT INTO t VALUES (1, 10), (2, 20)")
+    let waiting = try first.inTransaction { first in
+      try first.execute("UPDATE t SET m = 11 WHERE n = 1")
+      let waiting = Task.detached {
+        var second = try PostgresConnection.open(dsn: dsn)
+        return try second.inTransaction { second in
+          let locked = try second.execute("SELECT ctid, m FROM t ORDER BY n FOR UPDATE")
+          let places = try locked.rows.map { try $0.place(0) }
+          let seen = try locked.rows.map { try $0.int(1) }
+          let written = try second.execute(
+            "UPDATE t SET m = t.m + 1 FROM unnest($1::tid[]) AS place WHERE t.ctid = place",
+            [.places(places)])
+          return (seen, written.affectedCount)
+        }
+      }
+      // Until it does wait.
+      let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+      while try first.execute(blocked).first?.int(0) == 0 { usleep(1_000) }
+      return waiting
+    }
+    let (seen, written) = try await waiting.value
+    #expect(seen == [11, 20] && written == 2)
+    let rows = try first.execute("SELECT m FROM t ORDER BY n").rows.map { try $0.int(0) }
+    #expect(rows == [12, 21])
   }
 
   @Test("Statements that are sent together are answered in their order, none behind one that fails")

@@ -40,8 +40,9 @@ struct PostgresPagingTests {
       try await pool.run { connection in
         _ = try connection.execute(
           """
-          INSERT INTO poolhub.trust_totals (miner_id, good, bad, score, version)
-          VALUES ($1, 8, 0, 0.9, 3), ($2, 0, 8, 0.1, 4)
+          UPDATE poolhub.trust_totals t SET good = v.good, bad = v.bad, score = v.score, version = 3
+          FROM (VALUES ($1, 8, 0, 0.9), ($2, 0, 8, 0.1)) AS v (miner_id, good, bad, score)
+          WHERE t.miner_id = v.miner_id
           """, [.text(ids[0].text), .text(ids[1].text)])
       }
       let store = PostgresMinerStore(pool: pool)

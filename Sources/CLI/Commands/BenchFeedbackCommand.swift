@@ -10,9 +10,10 @@ struct BenchFeedbackCommand: AsyncParsableCommand {
     abstract: "Reports on jobs through the whole path, each durable before it is answered.",
     discussion: """
       Starts a hub of its own, with a PostgreSQL that syncs every commit to disk, and reports at a fixed rate, each \
-      on another job, on all miners in turn. A rate that the hub can't keep up with is lowered to 80 % of what it \
-      reached. After each round as many bytes as PostgreSQL logs for it are written to a file and synced, with nothing else \
-      in the way: what waits for the disk there waits for it anywhere. In the end every answered report must be in PostgreSQL.
+      on another job, on all miners in turn; those that are due within a millisecond leave together. A rate that the \
+      hub can't keep up with is lowered to 80 % of what it reached. After each round as many bytes as PostgreSQL logs \
+      for it are written to a file and synced, with nothing else in the way: what waits for the disk there waits for it \
+      anywhere. In the end every answered report must be in PostgreSQL.
       """)
 
   @Option(help: "How many miners.")

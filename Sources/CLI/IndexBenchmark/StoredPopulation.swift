@@ -65,8 +65,8 @@ package struct StoredPopulation: Sendable {
   ) throws(PostgresError) {
     _ = try connection.execute(
       """
-      INSERT INTO poolhub.trust_totals (miner_id, good, bad, score, version)
-      SELECT id, 1, 1, score, 1 FROM unnest($1::text[], $2::float8[]) AS t (id, score)
+      UPDATE poolhub.trust_totals t SET good = 1, bad = 1, score = u.score, version = 1
+      FROM unnest($1::text[], $2::float8[]) AS u (id, score) WHERE t.miner_id = u.id
       """,
       [.texts(miners.map(\.record.id.text)), .doubles(miners.map(\.trust.score))])
   }

@@ -36,6 +36,7 @@ package struct OpenLoop: ~Copyable {
 
   private let requests: [[UInt8]]
   private let interval: Double
+  private let tick: Int64
   private let count: Int
   private let epoll: Int32
   private var connections: [Connection] = []
@@ -52,12 +53,15 @@ package struct OpenLoop: ~Copyable {
   /// - Parameters:
   ///   - pipelined: how many requests of a connection may be unanswered.
   ///   - requests: whole HTTP requests, sent in turn and over again.
+  ///   - tick: nanoseconds. Those that become due within one may leave together at its end: latencies, which count
+  ///     from when each was due, grow by as much at most, and the cores that are measured are spared the wake-ups.
   package init(
     port: Int, connections: Int, pipelined: Int = 1, requests: [[UInt8]], perSecond: Double,
-    seconds: Double
+    seconds: Double, tick: Int64 = 0
   ) throws {
     self.requests = requests
     self.pipelined = pipelined
+    self.tick = tick
     interval = 1e9 / perSecond
     count = max(1, Int(perSecond * seconds))
     epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
@@ -104,7 +108,7 @@ package struct OpenLoop: ~Copyable {
   /// Until the next request is due and can be sent.
   private func wait(from now: Int64) -> Int64 {
     guard nextRequest < count, !free.isEmpty else { return Self.longestWait }
-    return min(Self.longestWait, max(0, due(nextRequest) - now))
+    return min(Self.longestWait, max(tick, due(nextRequest) - now))
   }
 
   private mutating func waitUntilConnected(_ events: inout [epoll_event]) throws {
@@ -210,14 +214,14 @@ extension OpenLoop {
   /// The whole of it, on a thread of its own.
   package static func run(
     port: Int, connections: Int, pipelined: Int = 1, requests: [[UInt8]], perSecond: Double,
-    seconds: Double
+    seconds: Double, tick: Int64 = 0
   ) async throws -> Result {
     try await withCheckedThrowingContinuation { continuation in
       startThread(name: "open-loop") {
         do {
           var loop = try OpenLoop(
             port: port, connections: connections, pipelined: pipelined, requests: requests,
-            perSecond: perSecond, seconds: seconds)
+            perSecond: perSecond, seconds: seconds, tick: tick)
           continuation.resume(returning: try loop.run())
         } catch {
           continuation.resume(throwing: error)

@@ -63,8 +63,6 @@ struct FeedbackBatch {
   private(set) var newReports: [NewReport] = []
   private(set) var newKeys: [KeyName: KeyUse] = [:]
   private(set) var changedPairs: Set<Pair> = []
-  /// Those of the changed pairs that nothing was stored about.
-  private(set) var newPairs: Set<Pair> = []
   private(set) var changedMiners: Set<MinerID> = []
   private(set) var changedCoordinators: Set<String> = []
 
@@ -146,9 +144,7 @@ struct FeedbackBatch {
     if evidence.trust.version != before.version {
       miners[report.minerID] = evidence
       changedMiners.insert(report.minerID)
-      let pair = Pair(minerID: report.minerID, coordinator: coordinator)
-      changedPairs.insert(pair)
-      if known == nil { newPairs.insert(pair) }
+      changedPairs.insert(Pair(minerID: report.minerID, coordinator: coordinator))
       coordinators[coordinator, default: .none].add(weight, for: report.outcome, at: now)
       changedCoordinators.insert(coordinator)
     }

@@ -11,26 +11,31 @@ extension FeedbackTables {
     var isKeyTaken: Bool
   }
 
-  /// Writes all that a batch has changed.
+  /// Writes all that a batch has changed, and commits unless there are keys to be looked at first.
   ///
-  /// - Parameter payload: what the outbox is to hold; nil: nothing.
+  /// - Parameters:
+  ///   - places: where the rows lie that it was made from.
+  ///   - payload: what the outbox is to hold; nil: nothing.
   static func write(
-    _ batch: FeedbackBatch, payload: [UInt8]?, on connection: inout PostgresConnection
+    _ batch: FeedbackBatch, over places: Places, payload: [UInt8]?,
+    on connection: inout PostgresConnection
   ) throws(PostgresError) -> Written {
     var statements: [PostgresStatement] = []
     if !batch.newReports.isEmpty {
       statements.append(PostgresStatement(addReports, values(of: batch.newReports, at: batch.now)))
     }
-    let known = batch.changedPairs.subtracting(batch.newPairs)
-    if !batch.newPairs.isEmpty {
-      statements.append(PostgresStatement(addPairs, values(of: batch.newPairs, in: batch)))
+    let newPairs = batch.changedPairs.filter { places.pairs[$0] == nil }
+    if !newPairs.isEmpty {
+      statements.append(PostgresStatement(addPairs, values(of: newPairs, in: batch)))
     }
+    let known = batch.changedPairs.compactMap { pair in places.pairs[pair].map { (pair, $0) } }
     if !known.isEmpty {
-      statements.append(PostgresStatement(updatePairs, values(of: known, in: batch)))
+      let values = [.places(known.map(\.1))] + evidence(of: known.map(\.0), in: batch)
+      statements.append(PostgresStatement(updatePairs, values))
     }
     if !batch.changedMiners.isEmpty {
       statements += [
-        PostgresStatement(updateTotals, totals(in: batch)),
+        PostgresStatement(updateTotals, totals(in: batch, places)),
         PostgresStatement(updateCoordinators, coordinators(in: batch)),
       ]
     }
@@ -39,8 +44,8 @@ extension FeedbackTables {
       statements.append(PostgresStatement(addKeys, values(of: batch.newKeys, at: batch.now)))
     }
     if let payload { statements.append(PostgresOutbox.insertion(of: payload)) }
-    if statements.isEmpty { return Written(isKeyTaken: false) }
-    let results = try connection.execute(together: statements)
+    let results = try connection.execute(
+      together: statements, committing: batch.newKeys.isEmpty)
     let isKeyTaken =
       !batch.newKeys.isEmpty && results[keysPlace].affectedCount != batch.newKeys.count
     var outboxID: Int64?
@@ -79,39 +84,44 @@ extension FeedbackTables {
 
   // MARK: Evidence
 
-  private static let pairRows = """
-    SELECT unnest($1::text[]) AS miner_id, unnest($2::text[]) AS coordinator,
-      unnest($3::float8[]) AS good, unnest($4::float8[]) AS bad,
-      unnest($5::timestamptz[]) AS updated_at, unnest($6::bigint[]) AS day,
-      unnest($7::float8[]) AS day_good, unnest($8::float8[]) AS day_bad
-    """
-
   private static let addPairs = """
     INSERT INTO poolhub.trust (miner_id, coordinator, good, bad, updated_at,
       day, day_good, day_bad)
-    \(pairRows)
-    """
-
-  /// Half of what an `ON CONFLICT` takes: their miners' locks keep the rows where they were read.
-  private static let updatePairs = """
-    UPDATE poolhub.trust t
-    SET good = u.good, bad = u.bad, updated_at = u.updated_at,
-      day = u.day, day_good = u.day_good, day_bad = u.day_bad
-    FROM (\(pairRows)) AS u
-    WHERE t.miner_id = u.miner_id AND t.coordinator = u.coordinator
+    SELECT unnest($1::text[]), unnest($2::text[]), unnest($3::float8[]), unnest($4::float8[]),
+      unnest($5::timestamptz[]), unnest($6::bigint[]), unnest($7::float8[]), unnest($8::float8[])
     """
 
   private static func values(
     of pairs: Set<FeedbackBatch.Pair>, in batch: FeedbackBatch
   ) -> [PostgresValue] {
-    let pairs = pairs.map { pair in
-      (pair, batch.miners[pair.minerID]?.evidence(of: pair.coordinator) ?? .none)
+    let pairs = Array(pairs)
+    return [.texts(pairs.map(\.minerID.text)), .texts(pairs.map(\.coordinator))]
+      + evidence(of: pairs, in: batch)
+  }
+
+  /// By place it takes a third less than by key, and a third of what an `ON CONFLICT` does.
+  private static let updatePairs = """
+    UPDATE poolhub.trust t
+    SET good = u.good, bad = u.bad, updated_at = u.updated_at,
+      day = u.day, day_good = u.day_good, day_bad = u.day_bad
+    FROM (
+      SELECT unnest($1::tid[]) AS place, unnest($2::float8[]) AS good, unnest($3::float8[]) AS bad,
+        unnest($4::timestamptz[]) AS updated_at, unnest($5::bigint[]) AS day,
+        unnest($6::float8[]) AS day_good, unnest($7::float8[]) AS day_bad
+    ) AS u
+    WHERE t.ctid = u.place
+    """
+
+  private static func evidence(
+    of pairs: [FeedbackBatch.Pair], in batch: FeedbackBatch
+  ) -> [PostgresValue] {
+    let evidence = pairs.map {
+      batch.miners[$0.minerID]?.evidence(of: $0.coordinator) ?? .none
     }
     return [
-      .texts(pairs.map(\.0.minerID.text)), .texts(pairs.map(\.0.coordinator)),
-      .doubles(pairs.map(\.1.good)), .doubles(pairs.map(\.1.bad)),
-      .timestamps(pairs.map(\.1.updatedAt)), .ints(pairs.map(\.1.today.day)),
-      .doubles(pairs.map(\.1.today.good)), .doubles(pairs.map(\.1.today.bad)),
+      .doubles(evidence.map(\.good)), .doubles(evidence.map(\.bad)),
+      .timestamps(evidence.map(\.updatedAt)), .ints(evidence.map(\.today.day)),
+      .doubles(evidence.map(\.today.good)), .doubles(evidence.map(\.today.bad)),
     ]
   }
 
@@ -119,19 +129,21 @@ extension FeedbackTables {
     UPDATE poolhub.trust_totals t
     SET good = u.good, bad = u.bad, score = u.score, version = u.version
     FROM (
-      SELECT unnest($1::text[]) AS miner_id, unnest($2::float8[]) AS good,
+      SELECT unnest($1::tid[]) AS place, unnest($2::float8[]) AS good,
         unnest($3::float8[]) AS bad, unnest($4::float8[]) AS score,
         unnest($5::bigint[]) AS version
     ) AS u
-    WHERE t.miner_id = u.miner_id
+    WHERE t.ctid = u.place
     """
 
-  private static func totals(in batch: FeedbackBatch) -> [PostgresValue] {
-    let changed = Array(batch.changedMiners)
-    let totals = changed.map { batch.miners[$0]?.trust ?? .none }
+  private static func totals(in batch: FeedbackBatch, _ places: Places) -> [PostgresValue] {
+    let changed = batch.changedMiners.compactMap { id in
+      places.totals[id].map { (place: $0, trust: batch.miners[id]?.trust ?? .none) }
+    }
     return [
-      .texts(changed.map(\.text)), .doubles(totals.map(\.good)), .doubles(totals.map(\.bad)),
-      .doubles(totals.map(\.score)), .ints(totals.map(\.version)),
+      .places(changed.map(\.place)), .doubles(changed.map(\.trust.good)),
+      .doubles(changed.map(\.trust.bad)), .doubles(changed.map(\.trust.score)),
+      .ints(changed.map(\.trust.version)),
     ]
   }
 

@@ -3,7 +3,7 @@ import Postgres
 import Trust
 
 /// What `PostgresFeedbackStore` reads about a batch, and `FeedbackTables+Writing` writes: each in one round
-/// trip, since a commit holds up everybody behind it.
+/// trip, BEGIN and COMMIT included, since a transaction holds up everybody behind it.
 ///
 /// Its arrays become rows by `SELECT unnest(…), unnest(…)`, in step; `FROM unnest(…, …)` would first store
 /// each column by itself.
@@ -21,6 +21,14 @@ enum FeedbackTables {
     var counted: [FeedbackBatch.Subject: FeedbackBatch.Counted] = [:]
     /// What the reports' idempotency keys stand for, alive or not.
     var keys: [FeedbackBatch.KeyName: FeedbackBatch.KeyUse] = [:]
+    var places = Places()
+  }
+
+  /// Where the rows lie that a batch may write again. Their miners' locks keep them there.
+  struct Places {
+    var totals: [MinerID: RowPlace] = [:]
+    /// Of the pairs that something is stored about.
+    var pairs: [FeedbackBatch.Pair: RowPlace] = [:]
   }
 
   /// Locks the trust of the reports' miners, in id order, then what their coordinators have added, in the
@@ -33,8 +41,7 @@ enum FeedbackTables {
     let coordinators = PostgresValue.texts(Array(Set(reports.map(\.coordinator))))
     let keyed = reports.filter { $0.idempotencyKey != nil }
     let results = try connection.execute(together: [
-      PostgresStatement(planForGrowth),
-      PostgresStatement(addMiners, [minerIDs]), PostgresStatement(lockMiners, [minerIDs]),
+      .byKeys, PostgresStatement(lockMiners, [minerIDs]),
       PostgresStatement(addCoordinators, [coordinators]),
       PostgresStatement(lockCoordinators, [coordinators]),
       PostgresStatement(pairs, [minerIDs]),
@@ -44,19 +51,30 @@ enum FeedbackTables {
         keys, [.texts(keyed.map(\.coordinator)), .texts(keyed.map(\.idempotencyKey))]),
     ])
     var stored = Stored()
-    stored.miners = try miners(in: results[2], pairs: try pairs(in: results[5]))
+    var pairs: [MinerID: [String: Evidence]] = [:]
     for row in results[4].rows {
+      let pair = FeedbackBatch.Pair(minerID: try minerID(row, 1), coordinator: try row.text(2))
+      pairs[pair.minerID, default: [:]][pair.coordinator] = try evidence(row, from: 3)
+      stored.places.pairs[pair] = try row.place(0)
+    }
+    for row in results[1].rows {
+      let id = try minerID(row, 1)
+      stored.miners[id] = MinerEvidence(
+        trust: try trust(row, from: 2), byCoordinator: pairs[id] ?? [:])
+      stored.places.totals[id] = try row.place(0)
+    }
+    for row in results[3].rows {
       stored.coordinators[try row.text(0)] = try daily(row, from: 1)
     }
-    for row in results[6].rows {
+    for row in results[5].rows {
       stored.ids.append(try row.int(0))
       stored.now = try row.timestamp(1)
     }
-    for row in results[7].rows {
+    for row in results[6].rows {
       let report = reports[Int(try row.int(0)) - 1]
       stored.counted[FeedbackBatch.Subject(report)] = try counted(row, from: 1)
     }
-    for row in results[8].rows {
+    for row in results[7].rows {
       let name = FeedbackBatch.KeyName(coordinator: try row.text(0), key: try row.text(1))
       stored.keys[name] = FeedbackBatch.KeyUse(
         body: try row.bytes(2), counted: try counted(row, from: 4), usedAt: try row.timestamp(3))
@@ -66,24 +84,8 @@ enum FeedbackTables {
 
   // MARK: Statements
 
-  /// Has everything of this transaction looked up by its keys. A prepared statement's plan is kept: one that was
-  /// made while the tables were small would read them whole, with each row held against the whole batch, long after they have grown.
-  private static let planForGrowth = """
-    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-      set_config('enable_mergejoin', 'off', true)
-    """
-
-  private static let addMiners = """
-    INSERT INTO poolhub.trust_totals (miner_id, good, bad, score, version)
-    WITH fresh AS MATERIALIZED (
-      SELECT u.miner_id FROM (SELECT unnest($1::text[]) AS miner_id) AS u
-      WHERE NOT EXISTS (SELECT FROM poolhub.trust_totals t WHERE t.miner_id = u.miner_id))
-    SELECT miner_id, 0, 0, 0.5, 0 FROM fresh JOIN poolhub.miners USING (miner_id)
-    ORDER BY miner_id ON CONFLICT DO NOTHING
-    """
-
   private static let lockMiners = """
-    SELECT miner_id, score, good, bad, version FROM poolhub.trust_totals
+    SELECT ctid, miner_id, score, good, bad, version FROM poolhub.trust_totals
     WHERE miner_id = ANY ($1) ORDER BY miner_id FOR UPDATE
     """
 
@@ -99,7 +101,7 @@ enum FeedbackTables {
     """
 
   private static let pairs = """
-    SELECT miner_id, coordinator, good, bad, updated_at, day, day_good, day_bad
+    SELECT ctid, miner_id, coordinator, good, bad, updated_at, day, day_good, day_bad
     FROM poolhub.trust
     WHERE miner_id = ANY ($1)
     """
@@ -135,30 +137,20 @@ enum FeedbackTables {
 
   // MARK: Rows
 
-  private static func miners(
-    in result: PostgresResult, pairs: [MinerID: [String: Evidence]]
-  ) throws(PostgresError) -> [MinerID: MinerEvidence] {
-    var miners: [MinerID: MinerEvidence] = [:]
-    for row in result.rows {
-      let id = try minerID(row, 0)
-      let trust = MinerTrust(
-        score: try row.double(1), good: try row.double(2), bad: try row.double(3),
-        version: try row.int(4))
-      miners[id] = MinerEvidence(trust: trust, byCoordinator: pairs[id] ?? [:])
-    }
-    return miners
+  private static func trust(
+    _ row: PostgresRow, from column: Int
+  ) throws(PostgresError) -> MinerTrust {
+    MinerTrust(
+      score: try row.double(column), good: try row.double(column + 1),
+      bad: try row.double(column + 2), version: try row.int(column + 3))
   }
 
-  private static func pairs(
-    in result: PostgresResult
-  ) throws(PostgresError) -> [MinerID: [String: Evidence]] {
-    var pairs: [MinerID: [String: Evidence]] = [:]
-    for row in result.rows {
-      pairs[try minerID(row, 0), default: [:]][try row.text(1)] = Evidence(
-        good: try row.double(2), bad: try row.double(3), updatedAt: try row.timestamp(4),
-        today: try daily(row, from: 5))
-    }
-    return pairs
+  private static func evidence(
+    _ row: PostgresRow, from column: Int
+  ) throws(PostgresError) -> Evidence {
+    Evidence(
+      good: try row.double(column), bad: try row.double(column + 1),
+      updatedAt: try row.timestamp(column + 2), today: try daily(row, from: column + 3))
   }
 
   private static func counted(

@@ -79,7 +79,8 @@ package struct PostgresFeedbackStore: FeedbackStore {
     let receipts = reports.map { report in batch.record(report) }
     let changed = batch.changedMiners.map { ($0, batch.miners[$0]?.trust ?? .none) }
     let written = try FeedbackTables.write(
-      batch, payload: changed.isEmpty ? nil : encode(changed), on: &connection)
+      batch, over: stored.places, payload: changed.isEmpty ? nil : encode(changed),
+      on: &connection)
     if written.isKeyTaken { throw KeyTaken() }
 
     return zip(reports, receipts).map { report, result in

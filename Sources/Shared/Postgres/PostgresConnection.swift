@@ -18,6 +18,8 @@ package struct PostgresConnection: ~Copyable {
   private(set) var wasSilent = false
   /// Since the last `beginJob`: a commit was sent, so a transaction may have happened.
   private(set) var hasSentCommit = false
+  /// A transaction that nothing was asked in yet: its BEGIN goes with the first statement.
+  private var isBeginDue = false
 
   private struct StatementKey: Hashable {
     let sql: String
@@ -55,6 +57,7 @@ package struct PostgresConnection: ~Copyable {
   package mutating func execute(
     _ sql: String, _ parameters: [PostgresValue] = [], preparing: Bool = true
   ) throws(PostgresError) -> PostgresResult {
+    try beginIfDue()
     let types = parameters.map(\.oid)
     let name = preparing ? try statementName(StatementKey(sql: sql, types: types)) : nil
     let encoded = EncodedParameters(parameters)
@@ -71,8 +74,23 @@ package struct PostgresConnection: ~Copyable {
 
   /// Runs statements in their order and in one round trip; none that follows one that fails. Each result
   /// stands where its statement does.
+  ///
+  /// - Parameter committing: the transaction ends with them.
   package mutating func execute(
-    together statements: [PostgresStatement]
+    together statements: [PostgresStatement], committing: Bool = false
+  ) throws(PostgresError) -> [PostgresResult] {
+    let isBeginning = isBeginDue
+    isBeginDue = false
+    if committing { hasSentCommit = true }
+    var results = try send(
+      (isBeginning ? [.begin] : []) + statements + (committing ? [.commit] : []))
+    if isBeginning { results.removeFirst() }
+    if committing { results.removeLast() }
+    return results
+  }
+
+  private mutating func send(
+    _ statements: [PostgresStatement]
   ) throws(PostgresError) -> [PostgresResult] {
     // Prepared before, one by one, so that all of a pipeline's results are its statements'.
     var names: [String] = []
@@ -123,6 +141,7 @@ package struct PostgresConnection: ~Copyable {
   /// Runs a script of any number of statements, without parameters. Outside a transaction it is one
   /// of its own.
   package mutating func executeScript(_ sql: String) throws(PostgresError) {
+    try beginIfDue()
     _ = try finish(PQsendQuery(handle, sql))
   }
 
@@ -131,18 +150,29 @@ package struct PostgresConnection: ~Copyable {
   package mutating func inTransaction<Value>(
     _ body: (inout PostgresConnection) throws -> Value
   ) throws -> Value {
-    try execute("BEGIN")
+    isBeginDue = true
+    defer { isBeginDue = false }
     let value: Value
     do {
       value = try body(&self)
     } catch {
       // Should this fail too, the session sees the open transaction and drops the connection.
-      if !isLost { _ = try? execute("ROLLBACK") }
+      if isInTransaction { _ = try? execute("ROLLBACK") }
       throw error
     }
-    hasSentCommit = true
-    try execute("COMMIT")
+    if isInTransaction {
+      hasSentCommit = true
+      try execute("COMMIT")
+    }
     return value
+  }
+
+  private var isInTransaction: Bool {
+    !isLost && PQtransactionStatus(handle) != PQTRANS_IDLE
+  }
+
+  private mutating func beginIfDue() throws(PostgresError) {
+    if isBeginDue { _ = try execute(together: []) }
   }
 
   /// Whoever stands still as long within a transaction loses it, so that it can't keep others from the

@@ -26,11 +26,15 @@ package struct PostgresOutbox: Sendable {
     }
   }
 
-  /// Takes rows whose changes are in the stream out; unknown ids are passed over.
+  /// Takes rows whose changes are in the stream out; unknown ids are passed over. Rows that come back because the
+  /// server died are swept once more.
   package func delete(ids: [Int64]) async throws {
     if ids.isEmpty { return }
     try await pool.run { connection in
-      _ = try connection.execute("DELETE FROM poolhub.outbox WHERE id = ANY ($1)", [.ints(ids)])
+      _ = try connection.execute(together: [
+        .withoutSync,
+        PostgresStatement("DELETE FROM poolhub.outbox WHERE id = ANY ($1)", [.ints(ids)]),
+      ])
     }
   }
 

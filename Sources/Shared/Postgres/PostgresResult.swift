@@ -97,6 +97,15 @@ package struct PostgresRow {
     try optionalInt(column).map(PostgresTime.timestamp(microseconds:))
   }
 
+  /// Of a `ctid`.
+  package func place(_ column: Int) throws(PostgresError) -> RowPlace {
+    let bytes = try require(result.bytes(row: index, column: column), column)
+    guard bytes.count == 6 else { throw mismatch(column) }
+    return RowPlace(
+      block: UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)),
+      line: UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
+  }
+
   /// Of a `text[]` of one dimension without NULLs.
   package func texts(_ column: Int) throws(PostgresError) -> [String] {
     let bytes = try require(result.bytes(row: index, column: column), column)

@@ -7,6 +7,23 @@ package struct PostgresStatement: Sendable {
     self.sql = sql
     self.parameters = parameters
   }
+
+  static let begin = PostgresStatement("BEGIN")
+  static let commit = PostgresStatement("COMMIT")
+
+  /// The transaction's end doesn't wait for the disk, nor keep it busy while others wait for it: should the server
+  /// die within a second, what was written may be gone. For what can be found again elsewhere.
+  package static let withoutSync = PostgresStatement(
+    "SELECT set_config('synchronous_commit', 'off', true)")
+
+  /// Has everything of the transaction looked up by its keys. A prepared statement's plan is kept: one that was made
+  /// while the tables were small would read them whole, with each row held against all that is asked for, long after
+  /// they have grown.
+  package static let byKeys = PostgresStatement(
+    """
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+      set_config('enable_mergejoin', 'off', true)
+    """)
 }
 
 /// Parameters as libpq takes them: a pointer, a length and a format for each.

@@ -7,14 +7,15 @@ package struct PostgresStatusStore: Sendable {
   package init(pool: PostgresPool) { self.pool = pool }
 
   /// Writes what is newer than what stands there. Of miners that aren't registered (any more) nothing is
-  /// written.
+  /// written. What is lost with the server is still live elsewhere.
   /// - Returns: how many rows were written.
   package func store(_ statuses: [(MinerID, StatusPatch)]) async throws -> Int {
     // In one order, so that two writers don't wait for each other in a circle.
     let sorted = statuses.sorted { $0.0 < $1.0 }
     let parameters = Self.parameters(sorted)
     return try await pool.run { connection in
-      try connection.execute(Self.upsert, parameters).affectedCount
+      let statements = [.withoutSync, .byKeys, PostgresStatement(Self.upsert, parameters)]
+      return try connection.execute(together: statements).last?.affectedCount ?? 0
     }
   }
 
@@ -35,16 +36,24 @@ package struct PostgresStatusStore: Sendable {
     ]
   }
 
+  /// Those that stand there already are left out first: a conflict locks its row, and logs that.
   private static let upsert = """
     INSERT INTO poolhub.miner_status AS known (miner_id, seen_at, lease_ms, state, busy, queue_len,
       avg_latency_ms, temp_c, mem_free_gb, gpu_utilization)
-    SELECT s.miner_id, to_timestamp(s.at / 1000.0), s.lease_ms, s.state, s.busy = 1, s.queue_len,
-      s.latency, s.temp_c, s.mem_free_gb, s.gpu
-    FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], $6::bigint[],
-        $7::double precision[], $8::double precision[], $9::double precision[], $10::double precision[])
-      AS s (miner_id, at, lease_ms, state, busy, queue_len, latency, temp_c, mem_free_gb, gpu)
-      JOIN poolhub.miners m ON m.miner_id = s.miner_id COLLATE "C"
-    ORDER BY s.miner_id COLLATE "C"
+    WITH newer AS MATERIALIZED (
+      SELECT s.* FROM (
+        SELECT unnest($1::text[]) AS miner_id, to_timestamp(unnest($2::bigint[]) / 1000.0) AS seen_at,
+          unnest($3::bigint[]) AS lease_ms, unnest($4::text[]) AS state,
+          unnest($5::bigint[]) = 1 AS busy, unnest($6::bigint[]) AS queue_len,
+          unnest($7::float8[]) AS latency, unnest($8::float8[]) AS temp_c,
+          unnest($9::float8[]) AS mem_free_gb, unnest($10::float8[]) AS gpu
+      ) AS s
+      WHERE NOT EXISTS (
+        SELECT FROM poolhub.miner_status k
+        WHERE k.miner_id = s.miner_id AND k.seen_at >= s.seen_at)
+    )
+    SELECT newer.* FROM newer JOIN poolhub.miners USING (miner_id)
+    ORDER BY newer.miner_id COLLATE "C"
     ON CONFLICT (miner_id) DO UPDATE SET
       seen_at = excluded.seen_at, lease_ms = excluded.lease_ms, state = excluded.state,
       busy = excluded.busy, queue_len = excluded.queue_len,

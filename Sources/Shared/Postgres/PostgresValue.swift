@@ -14,6 +14,7 @@ package enum PostgresValue: Sendable {
   case texts([String?])
   case byteStrings([[UInt8]])
   case timestamps([Timestamp])
+  case places([RowPlace])
 
   /// The type's number in PostgreSQL's catalogue, the same in every installation (`pg_type.dat`).
   var oid: UInt32 {
@@ -26,6 +27,7 @@ package enum PostgresValue: Sendable {
     case .timestamp: 1184
     case .byteStrings: 1001
     case .texts: 1009
+    case .places: 1010
     case .ints: 1016
     case .doubles: 1022
     case .timestamps: 1185
@@ -47,6 +49,7 @@ package enum PostgresValue: Sendable {
     case .texts(let values): Self.putArray(values, of: 25, &buffer) { $1 += $0.utf8 }
     case .byteStrings(let values): Self.putArray(values, of: 17, &buffer) { $1 += $0 }
     case .timestamps(let values): Self.putArray(values, of: 1184, &buffer, Self.putTimestamp)
+    case .places(let values): Self.putArray(values, of: 27, &buffer, Self.putPlace)
     }
   }
 
@@ -96,9 +99,21 @@ package enum PostgresValue: Sendable {
     putBigEndian(PostgresTime.microseconds(value), &buffer)
   }
 
+  private static func putPlace(_ value: RowPlace, _ buffer: inout [UInt8]) {
+    putBigEndian(value.block, &buffer)
+    putBigEndian(value.line, &buffer)
+  }
+
   private static func putBigEndian(_ value: some FixedWidthInteger, _ buffer: inout [UInt8]) {
     withUnsafeBytes(of: value.bigEndian) { buffer.append(contentsOf: $0) }
   }
+}
+
+/// Where a version of a row lies in its table (`ctid`), found again without an index. It holds as long as the row
+/// can't change: from a transaction's lock on it, or on whatever guards it, to that transaction's end.
+package struct RowPlace: Hashable, Sendable {
+  var block: UInt32
+  var line: UInt16
 }
 
 /// PostgreSQL counts microseconds since 2000-01-01; we count milliseconds since 1970-01-01.
