@@ -140,7 +140,7 @@ struct BenchDocument {
       ## Feedback
 
       `POST /v1/feedback`, each report on another job and durable before it is answered, on \(miners) miners in turn, over \(json["connections"]?.int ?? 0) connections with up to \
-      \(json["pipelined"]?.int ?? 0) unanswered each. PostgreSQL's `fsync` is \(json["fsync"]?.string ?? "?"), its `synchronous_commit` \
+      \(json["pipelined"]?.int ?? 0) unanswered each; those that are due within a millisecond leave together. PostgreSQL's `fsync` is \(json["fsync"]?.string ?? "?"), its `synchronous_commit` \
       \(json["synchronous_commit"]?.string ?? "?"). All \(Format.count(json["answered"]?.int ?? 0)) answered reports were in it afterwards. The floor writes
       as many bytes at the same rate to a file and syncs it, some hundred times a second: what waits there waits for the disk.
 
