@@ -99,7 +99,7 @@ extension FeedbackTables {
       + evidence(of: pairs, in: batch)
   }
 
-  /// By place it takes a third less than by key, and a third of what an `ON CONFLICT` does.
+  /// By place it takes a third less than by key.
   private static let updatePairs = """
     UPDATE poolhub.trust t
     SET good = u.good, bad = u.bad, updated_at = u.updated_at,
