@@ -189,7 +189,10 @@ struct PostgresConnectionTests {
       }
       // Until it does wait.
       let blocked = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-      while try first.execute(blocked).first?.int(0) == 0 { usleep(1_000) }
+      let deadline = ContinuousClock.now + .seconds(10)
+      while try first.execute(blocked).first?.int(0) == 0, ContinuousClock.now < deadline {
+        usleep(1_000)
+      }
       return waiting
     }
     let (seen, written) = try await waiting.value
