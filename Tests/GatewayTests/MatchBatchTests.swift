@@ -149,11 +149,16 @@ struct MatchBatchTests {
   @Test("the answer holds each entry's, with its status")
   func response() throws {
     var response = MatchBatchResponse(byteCount: 100)
-    response.add(Array(#"{"job_id":"a","candidates":[]}"#.utf8))
+    let alone = MatchResponse(
+      jobID: "a", matchID: "m", answer: MatchAnswer(candidates: [], counts: nil).written())
+    response.add(alone)
     response.add(Problem(.deadlinePassed, "too late", retryAfterSeconds: 1))
     let object = try #require(try JSONValue.parse(response.body()).object)
     let results = try #require(object["results"]?.array)
     #expect(results.map { $0.object?["status"]?.int } == [200, 503])
+    let members = try #require(try JSONValue.parse(alone.body()).object)
+    #expect(
+      results[0].object?.members.dropFirst().map(\.name) == members.members.map(\.name))
     #expect(results[0].object?["job_id"]?.string == "a")
     #expect(results[1].object?["code"]?.string == "deadline_passed")
     #expect(results[1].object?["request_id"] == nil)

@@ -34,6 +34,20 @@ struct WriterTests {
     }
   }
 
+  @Test("what outgrows the room it was given is the same", arguments: 0..<4)
+  func rooms(seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    for _ in 0..<40 {
+      let value = Self.value(&random, depth: 0)
+      var json = JSONWriter()
+      json.value(value)
+      let count = json.byteCount
+      for capacity in [0, 16, count - 1, count, count + 1, 2 * count] {
+        #expect(JSONWriter.bytes(capacity: capacity) { $0.value(value) } == json.bytes)
+      }
+    }
+  }
+
   @Test(
     "doubles are written by their shortest digits",
     arguments: [

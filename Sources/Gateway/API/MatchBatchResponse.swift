@@ -12,11 +12,11 @@ package struct MatchBatchResponse: ~Copyable {
     json.piece(#"{"results":["#)
   }
 
-  /// - Parameter body: an answer's, which is an object with members.
-  package mutating func add(_ body: [UInt8]) {
+  package mutating func add(_ response: MatchResponse) {
     next()
     json.piece(#"{"status":200,"#)
-    json.piece(bytes: body.dropFirst())
+    response.writeMembers(to: &json)
+    json.piece("}")
   }
 
   package mutating func add(_ problem: Problem) {

@@ -17,14 +17,26 @@ package struct MatchResponse: Sendable {
   }
 
   package func body() -> [UInt8] {
-    let candidates = answer.candidates
-    var json = JSONWriter(
-      capacity: 256 + answer.text.count + offers.count + 16 * candidates.count)
-    json.piece(#"{"job_id":"#)
+    JSONWriter.bytes(capacity: byteCountAtMost) { json in
+      json.piece("{")
+      writeMembers(to: &json)
+      json.piece("}")
+    }
+  }
+
+  /// Of the body, but for escapes.
+  var byteCountAtMost: Int {
+    128 + jobID.utf8.count + matchID.utf8.count + answer.text.count + offers.count
+      + 16 * answer.candidates.count
+  }
+
+  func writeMembers(to json: inout JSONWriter) {
+    json.piece(#""job_id":"#)
     json.piece(string: jobID)
     json.piece(#","match_id":"#)
     json.piece(string: matchID)
     json.piece(#","candidates":["#)
+    let candidates = answer.candidates
     var (text, offers) = (answer.text[...], offers[...])
     let offerByteCount = candidates.isEmpty ? 0 : offers.count / candidates.count
     for (place, candidate) in candidates.enumerated() {
@@ -41,7 +53,5 @@ package struct MatchResponse: Sendable {
     }
     json.piece("],")
     json.piece(bytes: text)
-    json.piece("}")
-    return json.bytes
   }
 }

@@ -14,19 +14,26 @@ struct Matching: Sendable {
     _ outcome: Result<WrittenAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
     since started: ContinuousClock.Instant
   ) throws(Problem) -> [UInt8] {
+    let now = Timestamp.now
+    let response = try response(outcome, to: query, of: coordinator, since: started, at: now)
+    let body = response.body()
+    gateway.history.note(
+      coordinator: coordinator, matchID: response.matchID, query: query, body: body, at: now)
+    return body
+  }
+
+  /// Counts the outcome, and offers the candidates.
+  private func response(
+    _ outcome: Result<WrittenAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
+    since started: ContinuousClock.Instant, at now: Timestamp
+  ) throws(Problem) -> MatchResponse {
     switch outcome {
     case .success(let answer):
       gateway.metrics.matched(answer, after: .now - started)
-      let matchID = RequestID.next()
-      let now = Timestamp.now
       let offers = gateway.offers.make(
         for: answer, coordinator: coordinator, jobID: query.jobID, at: now)
-      let body = MatchResponse(
-        jobID: query.jobID, matchID: matchID, answer: answer, offers: offers
-      ).body()
-      gateway.history.note(
-        coordinator: coordinator, matchID: matchID, query: query, body: body, at: now)
-      return body
+      return MatchResponse(
+        jobID: query.jobID, matchID: RequestID.next(), answer: answer, offers: offers)
     case .failure(let error):
       gateway.metrics.matchFailed()
       throw Problem(error)
@@ -53,8 +60,10 @@ extension Matching {
       throw Problem(error)
     }
     let waited = ContinuousClock.now - started
-    var response = MatchBatchResponse(byteCount: 1_024 * batch.entries.count)
-    var answers = (reply?.answers ?? []).makeIterator()
+    let written = reply?.answers ?? []
+    var response = MatchBatchResponse(
+      byteCount: written.reduce(512 * batch.entries.count) { $0 + $1.text.count })
+    var answers = written.makeIterator()
     for entry in batch.entries {
       do throws(Problem) {
         let request = try entry.get()
@@ -63,8 +72,14 @@ extension Matching {
         let answer = answers.next()
         let outcome: Result<WrittenAnswer, DispatchError> =
           answer.map { isLate ? .failure(.deadline) : .success($0) } ?? .failure(.faulty)
-        response.add(
-          try self.answer(outcome, to: request.query, of: coordinator, since: started))
+        let now = Timestamp.now
+        let match = try self.response(
+          outcome, to: request.query, of: coordinator, since: started, at: now)
+        response.add(match)
+        // Written once more where it is kept, which few of so many are.
+        gateway.history.note(
+          coordinator: coordinator, matchID: match.matchID, query: request.query,
+          body: match.body(), at: now)
       } catch {
         if case .failure = entry { gateway.metrics.matchRefused() }
         response.add(error)

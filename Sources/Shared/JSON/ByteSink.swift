@@ -6,14 +6,28 @@ struct ByteSink: ~Copyable {
 
   private var start: UnsafeMutablePointer<UInt8>
   private var capacity: Int
+  /// Else the memory is its maker's.
+  private(set) var ownsMemory: Bool
   private(set) var count = 0
 
   init(capacity: Int) {
     self.capacity = max(16, capacity)
     start = .allocate(capacity: self.capacity)
+    ownsMemory = true
   }
 
-  deinit { start.deallocate() }
+  /// Writes into `room`, and into memory of its own once that is too small.
+  ///
+  /// - Precondition: `room` has an address and outlives the sink.
+  init(within room: UnsafeMutableBufferPointer<UInt8>) {
+    capacity = room.count
+    start = room.baseAddress!
+    ownsMemory = false
+  }
+
+  deinit {
+    if ownsMemory { start.deallocate() }
+  }
 
   /// A copy of all that was written.
   var bytes: [UInt8] { Array(UnsafeBufferPointer(start: start, count: count)) }
@@ -67,6 +81,18 @@ struct ByteSink: ~Copyable {
     count += end - place
   }
 
+  /// `0.00` to `1.00`.
+  ///
+  /// - Parameter hundredths: 0 to 100.
+  mutating func append(hundredths: Int) {
+    let digits = UInt32(truncatingIfNeeded: hundredths)
+    // A zero and a point, and what is added to the bytes of `0.00`, the first below.
+    let text = 0x3030_2E30 + digits / 100 + (digits / 10 % 10) << 16 + (digits % 10) << 24
+    reserve(4)
+    UnsafeMutableRawPointer(start + count).storeBytes(of: text.littleEndian, as: UInt32.self)
+    count += 4
+  }
+
   /// Once more what was written at `places`.
   mutating func append(again places: Range<Int>) {
     precondition(places.upperBound <= count, "only what was written can be written again")
@@ -85,8 +111,8 @@ struct ByteSink: ~Copyable {
     capacity = max(2 * capacity, count + more)
     let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: capacity)
     larger.update(from: start, count: count)
-    start.deallocate()
-    start = larger
+    if ownsMemory { start.deallocate() }
+    (start, ownsMemory) = (larger, true)
   }
 }
 

@@ -8,6 +8,21 @@ package struct JSONWriter: ~Copyable {
 
   package init(capacity: Int = 512) { sink = ByteSink(capacity: capacity) }
 
+  private init(_ sink: consuming ByteSink) { self.sink = sink }
+
+  /// What `body` writes, and not copied once more where it is no longer than `capacity`, in bytes.
+  package static func bytes(
+    capacity: Int, _ body: (inout JSONWriter) -> Void
+  ) -> [UInt8] {
+    var longer: [UInt8]?
+    let bytes = [UInt8](unsafeUninitializedCapacity: max(16, capacity)) { room, count in
+      var json = JSONWriter(ByteSink(within: room))
+      body(&json)
+      if json.sink.ownsMemory { longer = json.bytes } else { count = json.byteCount }
+    }
+    return longer ?? bytes
+  }
+
   /// All that was written so far.
   package var bytes: [UInt8] { sink.bytes }
   /// How many bytes that is.
@@ -130,6 +145,11 @@ package struct JSONWriter: ~Copyable {
 
   /// Text with its quotes and escapes.
   package mutating func piece(string text: String) { writeString(text) }
+
+  /// The nearest of `0.00` to `1.00`.
+  package mutating func piece(twoPlaces part: Double) {
+    sink.append(hundredths: Int(min(max(part, 0), 1) * 100 + 0.5))
+  }
 
   /// - Parameter digit: 0 to 9.
   package mutating func piece(digit: Int) { sink.append(UInt8(ascii: "0") + UInt8(digit)) }

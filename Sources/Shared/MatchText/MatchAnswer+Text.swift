@@ -4,26 +4,27 @@ import JSON
 extension MatchAnswer {
   /// The answer as the contract shows it.
   package func written() -> WrittenAnswer {
-    var json = JSONWriter(capacity: 256 + 600 * candidates.count)
     var written: [WrittenAnswer.Candidate] = []
     written.reserveCapacity(candidates.count)
-    for candidate in candidates {
-      let start = json.byteCount
-      json.write(candidate)
-      written.append(
-        WrittenAnswer.Candidate(
-          price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
-          byteCount: json.byteCount - start))
+    let text = JSONWriter.bytes(capacity: 256 + 600 * candidates.count) { json in
+      for candidate in candidates {
+        let start = json.byteCount
+        json.write(candidate)
+        written.append(
+          WrittenAnswer.Candidate(
+            price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
+            byteCount: json.byteCount - start))
+      }
+      if let best = candidates.first {
+        json.piece(#""explain":""#)
+        json.writeExplanation(of: best.parts)
+        json.piece(#"""#)
+      } else {
+        json.piece(#""explain":"no candidate""#)
+      }
+      if let counts { json.write(counts) }
     }
-    if let best = candidates.first {
-      json.piece(#""explain":""#)
-      json.writeExplanation(of: best.parts)
-      json.piece(#"""#)
-    } else {
-      json.piece(#""explain":"no candidate""#)
-    }
-    if let counts { json.write(counts) }
-    guard let answer = WrittenAnswer(candidates: written, text: json.bytes, counts: counts) else {
+    guard let answer = WrittenAnswer(candidates: written, text: text, counts: counts) else {
       preconditionFailure("each candidate's object holds its miner's id")
     }
     return answer
@@ -33,9 +34,8 @@ extension MatchAnswer {
 extension ScoreParts {
   /// `cap=1.00 • price=0.82 • latency=0.90 • trust=0.70 • load=1.00`
   package var explanation: String {
-    var json = JSONWriter(capacity: 80)
-    json.writeExplanation(of: self)
-    return String(decoding: json.bytes, as: UTF8.self)
+    String(
+      decoding: JSONWriter.bytes(capacity: 80) { $0.writeExplanation(of: self) }, as: UTF8.self)
   }
 }
 
@@ -100,23 +100,14 @@ extension JSONWriter {
   /// Nothing in it needs an escape.
   fileprivate mutating func writeExplanation(of parts: ScoreParts) {
     piece("cap=")
-    writeTwoPlaces(parts.cap)
+    piece(twoPlaces: parts.cap)
     piece(" • price=")
-    writeTwoPlaces(parts.price)
+    piece(twoPlaces: parts.price)
     piece(" • latency=")
-    writeTwoPlaces(parts.latency)
+    piece(twoPlaces: parts.latency)
     piece(" • trust=")
-    writeTwoPlaces(parts.trust)
+    piece(twoPlaces: parts.trust)
     piece(" • load=")
-    writeTwoPlaces(parts.load)
-  }
-
-  /// - Parameter part: from 0 to 1.
-  private mutating func writeTwoPlaces(_ part: Double) {
-    let hundredths = Int(min(max(part, 0), 1) * 100 + 0.5)
-    piece(digit: hundredths / 100)
-    piece(".")
-    piece(digit: hundredths / 10 % 10)
-    piece(digit: hundredths % 10)
+    piece(twoPlaces: parts.load)
   }
 }
