@@ -50,6 +50,8 @@ package struct WrkRun: Sendable {
   let url: String
   let connections: Int
   let seconds: Int
+  /// What takes longer is a fault. wrk's own 2 s were too few for a hub under callgrind.
+  private static let timeoutSeconds = 10
 
   package init(
     program: String, script: WrkScript, url: String, connections: Int, seconds: Int
@@ -76,7 +78,10 @@ package struct WrkRun: Sendable {
     try? FileManager.default.removeItem(atPath: log)
     let child = try await ChildProcess.start(
       executable: program,
-      arguments: ["-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "-s", script.path, url],
+      arguments: [
+        "-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--timeout",
+        "\(Self.timeoutSeconds)s", "-s", script.path, url,
+      ],
       output: .file(log))
     let status = await child.waitForExit()
     let output = FileManager.default.contents(atPath: log).map { Array($0) } ?? []
