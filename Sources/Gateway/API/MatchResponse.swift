@@ -25,11 +25,12 @@ package struct MatchResponse: Sendable {
   }
 
   /// Of the body, but for escapes.
-  var byteCountAtMost: Int {
+  private var byteCountAtMost: Int {
     128 + jobID.utf8.count + matchID.utf8.count + answer.text.count + offers.count
       + 16 * answer.candidates.count
   }
 
+  /// What stands between the body's braces.
   func writeMembers(to json: inout JSONWriter) {
     json.piece(#""job_id":"#)
     json.piece(string: jobID)
