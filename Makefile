@@ -29,7 +29,7 @@ test-deploy: ## As root: install the package of `make deb` in a container with s
 	@Tests/Deploy/run.sh "$$(echo .build-deb/poolhub_*_amd64.deb)" $(STEPS)
 
 build: setup ## Build release binaries into .build/release, with the Swift runtime linked in
-	@for program in poolhub-gateway poolhub-scorer poolhub bare-hummingbird bare-nio bare-websocket-echo; do \
+	@for program in poolhub-gateway poolhub-scorer poolhub bare-hummingbird bare-nio bare-zeromq bare-websocket-echo; do \
 	  swift build -c release --static-swift-stdlib --product $$program || exit 1; done
 
 bench: build ## Measure everything beside its floor, in 15 minutes, into BENCHMARKS.md and bench.json

@@ -257,6 +257,10 @@ let package = Package(
       name: "bare-nio",
       dependencies: [nioCore, nioHTTP1, nioPosix, argumentParser],
       path: "Tests/Benchmarks/BareNIO", swiftSettings: strict),
+    // And ZeroMQ between two processes.
+    .executableTarget(
+      name: "bare-zeromq", dependencies: ["CBenchmark", "CLinux", "CZeroMQ", argumentParser],
+      path: "Tests/Benchmarks/BareZeroMQ", swiftSettings: strict),
     // And NIO's own WebSockets, sending back what they get.
     .executableTarget(
       name: "bare-websocket-echo",

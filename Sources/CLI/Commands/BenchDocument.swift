@@ -41,6 +41,12 @@ struct BenchDocument {
           Self.decimal(Spread(server["p50_ms"])), Self.decimal(Spread(server["p99_ms"])),
         ])
       }
+      if let link = json["zeromq"] {
+        rows.add([
+          "", "zeromq alone", "", "", Self.decimal(Spread(link["p50_ms"])),
+          Self.decimal(Spread(link["p99_ms"])),
+        ])
+      }
     }
     let open = table.main?["open_per_s"]?.double ?? 0
     let bytes = table.main?["answer_bytes"]?.int ?? 0
@@ -50,7 +56,8 @@ struct BenchDocument {
       `POST /v1/match`, typical requests, 10,000 different ones, over 64 connections that are kept. The gateway, or the floor, has one core; the
       scorer, the clients and the stores have the other. The floors answer each request with a constant as long as the hub's answers
       (\(Format.count(bytes)) bytes). Requests/s by wrk, as many as are answered; latencies at a fixed rate, 30 % of NIO's
-      (\(Format.count(Int(open))) requests/s at 100,000 miners), from when each was due.
+      (\(Format.count(Int(open))) requests/s at 100,000 miners), from when each was due. ZeroMQ
+      alone is one round trip at that rate between two bare processes on the same two cores: each match makes one.
 
       \(rows.text)
       """
@@ -91,7 +98,14 @@ struct BenchDocument {
         Self.ratio(batch, one),
       ])
     }
-    return rows.isEmpty ? nil : "## What grows\n\n" + rows.text
+    if rows.isEmpty { return nil }
+    return """
+      ## What grows
+
+      Who asks for batches runs on both cores, wherever there is room.
+
+      \(rows.text)
+      """
   }
 
   // MARK: Stores and feedback
@@ -173,6 +187,12 @@ struct BenchDocument {
       rows.add([
         "in two processes; floor: one", Self.count(two), Self.count(rate), Self.ratio(two, rate),
       ])
+      if let batch = Spread(table.main?["batch64"]) {
+        rows.add([
+          "the hub's batches of 64; floor: one", Self.count(batch), Self.count(rate),
+          Self.ratio(batch, rate),
+        ])
+      }
     }
     return "## The index\n\n" + rows.text
   }

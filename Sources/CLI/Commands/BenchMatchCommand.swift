@@ -12,9 +12,10 @@ struct BenchMatchCommand: AsyncParsableCommand {
     discussion: """
       Starts a hub of its own over stores that hold the miners, and bare servers that answer a constant of \
       the same size: Hummingbird, NIO, nginx. Each of them, the gateway included, has one core to itself; the scorer, \
-      clients and stores have the other ones. In each round all take turns: first as many typical requests as they \
-      answer (wrk), then a fixed rate of them for the latencies. Medians of the rounds are shown with the \
-      least and the most.
+      clients and stores have the other ones; who asks for batches goes where there is room. In each round all \
+      take turns: first as many typical requests as they answer (wrk), then a fixed rate of them for the \
+      latencies, beside a round trip over ZeroMQ alone between the two cores. Medians of the rounds are shown \
+      with the least and the most.
       """)
 
   @Option(help: "How many miners; several numbers with commas.")

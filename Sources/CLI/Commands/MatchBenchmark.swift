@@ -18,6 +18,8 @@ struct PathFigures {
   var openPerSecond = 0.0
   var hub = ServerFigures()
   var floors: [FloorServer.Kind: ServerFigures] = [:]
+  /// Latencies of ZeroMQ alone.
+  var link = ServerFigures()
   /// The hub's requests a second by number of connections.
   var byConnections: [Int: [Double]] = [:]
   /// Matches a second in batches of 64; empty: not asked, or there was a fault.
@@ -87,7 +89,9 @@ struct MatchBenchmark {
     figures.answerBytes = try await Self.meanAnswerBytes(hub.client, bodies)
     let floors = try await startFloors(answerBytes: figures.answerBytes, hub.cores)
     defer { for floor in floors { floor.stop() } }
-    try await measureRounds(&figures, hub, floors, load)
+    let link = try await startLink(answerBytes: figures.answerBytes, hub.cores)
+    defer { link?.stop() }
+    try await measureRounds(&figures, hub, floors, link, load)
     for connections in plan.moreConnections {
       say("the hub over \(connections) connections")
       for _ in 0..<plan.rounds {
@@ -108,7 +112,8 @@ struct MatchBenchmark {
   }
 
   private func measureRounds(
-    _ figures: inout PathFigures, _ hub: BenchHub, _ floors: [FloorServer], _ load: Load
+    _ figures: inout PathFigures, _ hub: BenchHub, _ floors: [FloorServer], _ link: LinkFloor?,
+    _ load: Load
   ) async throws {
     say("warming up")
     let nio = floors.first { $0.kind == .nio }
@@ -125,6 +130,13 @@ struct MatchBenchmark {
         try await load.round(
           url: floor.url, port: floor.port, open: figures.openPerSecond,
           &figures.floors[floor.kind, default: ServerFigures()])
+      }
+      if let link {
+        say("round \(round) of \(plan.rounds), ZeroMQ alone")
+        let latencies = try await link.latencies(
+          perSecond: figures.openPerSecond, seconds: plan.seconds)
+        figures.link.p50Milliseconds.append(latencies.p50Milliseconds)
+        figures.link.p99Milliseconds.append(latencies.p99Milliseconds)
       }
     }
   }
@@ -145,6 +157,11 @@ struct MatchBenchmark {
     return floors
   }
 
+  private func startLink(answerBytes: Int, _ cores: CorePlan?) async throws -> LinkFloor? {
+    guard plan.hasFloors else { return nil }
+    return try await LinkFloor.start(answerBytes: answerBytes, folder: folder, cores: cores)
+  }
+
   private func measureBatches(_ hub: BenchHub) async throws -> [Double] {
     say("batches of \(Self.batchSize)")
     let bodies = MatchBodies.batches(Self.batchCount, of: Self.batchSize, seed: plan.seed)
@@ -155,6 +172,9 @@ struct MatchBenchmark {
     let script = try WrkScript(
       folder: folder, name: "batch", path: path, bodies: bodies,
       bearer: hub.state.coordinatorSecret)
+    // No floor answers these, and a client reads a tenth of a megabyte at once: it goes where there is room.
+    if let cores = hub.cores { CorePlan.bindOurselves(to: cores.all) }
+    defer { if let cores = hub.cores { CorePlan.bindOurselves(to: cores.others) } }
     var rates: [Double] = []
     for _ in 0..<plan.rounds {
       let run = WrkRun(

@@ -14,6 +14,12 @@ enum MatchReport {
         guard let floor = result.floors[kind] else { continue }
         table.add(row("", kind.rawValue, floor, hub / Spread(floor.perSecond).median))
       }
+      if !result.link.p50Milliseconds.isEmpty {
+        table.add([
+          "", "zeromq alone", "", "", "", milliseconds(result.link.p50Milliseconds),
+          milliseconds(result.link.p99Milliseconds),
+        ])
+      }
       for (connections, rates) in result.byConnections.sorted(by: { $0.key < $1.key }) {
         table.add(row("", "poolhub, \(connections) connections", rates))
       }
@@ -43,6 +49,9 @@ enum MatchReport {
           json.objectField("poolhub") { fields(&$0, result.hub) }
           for (kind, floor) in result.floors.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             json.field(named: kind.rawValue) { json in json.object { fields(&$0, floor) } }
+          }
+          if !result.link.p50Milliseconds.isEmpty {
+            json.objectField("zeromq") { latencies(&$0, result.link) }
           }
           json.objectField("connections") { json in
             for (connections, rates) in result.byConnections.sorted(by: { $0.key < $1.key }) {
@@ -83,6 +92,10 @@ enum MatchReport {
 
   private static func fields(_ json: inout JSONWriter, _ figures: ServerFigures) {
     json.field(named: "per_s") { Spread(figures.perSecond).write(to: &$0) }
+    latencies(&json, figures)
+  }
+
+  private static func latencies(_ json: inout JSONWriter, _ figures: ServerFigures) {
     json.field(named: "p50_ms") { Spread(figures.p50Milliseconds).write(to: &$0) }
     json.field(named: "p99_ms") { Spread(figures.p99Milliseconds).write(to: &$0) }
   }
