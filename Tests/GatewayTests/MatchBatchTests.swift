@@ -148,12 +148,11 @@ struct MatchBatchTests {
 
   @Test("the answer holds each entry's, with its status")
   func response() throws {
-    var response = MatchBatchResponse(byteCount: 100)
     let alone = MatchResponse(
       jobID: "a", matchID: "m", answer: MatchAnswer(candidates: [], counts: nil).written())
-    response.add(alone)
-    response.add(Problem(.deadlinePassed, "too late", retryAfterSeconds: 1))
-    let object = try #require(try JSONValue.parse(response.body()).object)
+    let late = Problem(.deadlinePassed, "too late", retryAfterSeconds: 1)
+    let body = Self.body(MatchBatchResponse([.success(alone), .failure(late)]))
+    let object = try #require(try JSONValue.parse(body).object)
     let results = try #require(object["results"]?.array)
     #expect(results.map { $0.object?["status"]?.int } == [200, 503])
     let members = try #require(try JSONValue.parse(alone.body()).object)
@@ -162,7 +161,11 @@ struct MatchBatchTests {
     #expect(results[0].object?["job_id"]?.string == "a")
     #expect(results[1].object?["code"]?.string == "deadline_passed")
     #expect(results[1].object?["request_id"] == nil)
-    let nothing = MatchBatchResponse(byteCount: 0).body()
+    let nothing = Self.body(MatchBatchResponse([]))
     #expect(String(decoding: nothing, as: UTF8.self) == #"{"results":[]}"#)
+  }
+
+  private static func body(_ response: MatchBatchResponse) -> [UInt8] {
+    JSONWriter.bytes(capacity: response.byteCountAtMost, response.write)
   }
 }

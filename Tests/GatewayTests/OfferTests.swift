@@ -29,7 +29,9 @@ struct OfferTests {
         WrittenAnswer.Candidate(
           price: terms.price, minerIDByteCount: name.utf8.count, byteCount: text.utf8.count)
       },
-      text: Array((texts.joined() + #""explain":"""#).utf8), counts: nil)
+      // Behind another answer, as in a batch.
+      text: Array((texts[0] + texts.joined() + #""explain":"""#).utf8)
+        .dropFirst(texts[0].utf8.count), counts: nil)
     let made = (offers ?? self.offers).make(
       for: answer!, coordinator: terms.coordinator, jobID: terms.jobID, at: terms.madeAt)
     let size = made.count / places

@@ -109,7 +109,7 @@ struct ResponseTests {
     for _ in 0..<50 {
       let limit = Int64.random(in: 1...Limits.priceUnits.upperBound, using: &random)
       candidate.price = Price(units: .random(in: 0...limit, using: &random) / 100 * 100)
-      let text = Self.text(MatchAnswer(candidates: [candidate], counts: nil).written().text)
+      let text = Self.text(Array(MatchAnswer(candidates: [candidate], counts: nil).written().text))
       #expect(text.contains(#","price":\#(candidate.price.description),"trust":"#))
     }
   }

@@ -57,7 +57,7 @@ enum GoldenSamples {
         .writtenBatchReply([
           written,
           WrittenAnswer(
-            candidates: [], text: Array(#""explain":"no candidate""#.utf8), counts: counts)!,
+            candidates: [], text: Array(#""explain":"no candidate""#.utf8)[...], counts: counts)!,
         ]))
     ),
   ]
@@ -191,7 +191,7 @@ enum GoldenSamples {
           price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
           byteCount: text.utf8.count)
       },
-      text: Array((texts.joined() + #""explain":"cap=1.00""#).utf8), counts: nil)!
+      text: Array((texts.joined() + #""explain":"cap=1.00""#).utf8)[...], counts: nil)!
   }
 
   private static let counts = MatchCounts(

@@ -209,7 +209,7 @@ extension SplitMix64 {
     }
     let byteCount = entries.reduce(below(30)) { $0 + $1.byteCount }
     let text = (0..<byteCount).map { _ in UInt8(below(256)) }
-    return WrittenAnswer(candidates: entries, text: text, counts: maybe { $0.counts() })!
+    return WrittenAnswer(candidates: entries, text: text[...], counts: maybe { $0.counts() })!
   }
 
   mutating func holding() -> MinerHolding {

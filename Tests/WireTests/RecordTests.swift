@@ -148,7 +148,7 @@ struct RecordTests {
       WrittenAnswer(
         candidates: Array(
           repeating: .init(price: .zero, minerIDByteCount: 1, byteCount: 20), count: 51),
-        text: [UInt8](repeating: 0x20, count: 1_020), counts: nil))
+        text: ArraySlice(repeating: 0x20, count: 1_020), counts: nil))
     #expect(throws: WireError.badValue) { try Self.reread(.writtenMatchReply(tooMany)) }
     var magic = RecordCodec.encode(Record(message: .goodbye))
     magic[0] ^= 1
@@ -158,7 +158,7 @@ struct RecordTests {
   @Test("a written answer that is shorter than its candidates say is refused")
   func shortText() throws {
     typealias Entry = WrittenAnswer.Candidate
-    let text = Array(#"{"miner_id":"m","addr":"""#.utf8)
+    let text = Array(#"{"miner_id":"m","addr":"""#.utf8)[...]
     let whole = Entry(price: .zero, minerIDByteCount: 1, byteCount: text.count)
     #expect(WrittenAnswer(candidates: [whole], text: text, counts: nil) != nil)
     for entries in [

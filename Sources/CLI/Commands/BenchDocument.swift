@@ -102,7 +102,8 @@ struct BenchDocument {
     return """
       ## What grows
 
-      Who asks for batches runs on both cores, wherever there is room.
+      Batches are asked for over as many connections as matches one by one. Who asks for them runs on both cores,
+      wherever there is room.
 
       \(rows.text)
       """

@@ -51,7 +51,7 @@ struct BenchMatchCommand: AsyncParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Measure the bare servers, too.")
   var floor = true
 
-  @Flag(help: "Also ask for batches of 64.")
+  @Flag(help: "Also ask for batches of 64, over as many connections.")
   var batch = false
 
   @Flag(help: "Count matches against a limit, which is far above what can be asked.")

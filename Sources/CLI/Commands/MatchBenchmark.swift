@@ -178,7 +178,7 @@ struct MatchBenchmark {
     var rates: [Double] = []
     for _ in 0..<plan.rounds {
       let run = WrkRun(
-        program: plan.wrk, script: script, url: hub.client.baseURL, connections: 8,
+        program: plan.wrk, script: script, url: hub.client.baseURL, connections: plan.connections,
         seconds: plan.seconds)
       rates.append(try await run.perSecond() * Double(Self.batchSize))
     }

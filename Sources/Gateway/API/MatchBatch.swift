@@ -16,16 +16,19 @@ package struct MatchBatch: Equatable, Sendable {
   }
 
   package init(_ object: JSONObject) throws(Problem) {
-    entries = try Body.read(object) { fields in
+    let (items, isSpread) = try Body.read(object) { fields in
       // Read in any case, so that both faults are told.
       let isSpread = fields.bool("spread") ?? false
-      let items = fields.requests()
-      return items.map { item in Self.entry(item).map { $0.spread(isSpread) } }
+      return (fields.requests(), isSpread)
     }
+    self.init(items.map(Self.entry), isSpread: isSpread)
   }
 
-  init(_ requests: [MatchRequest], isSpread: Bool) {
-    entries = requests.map { .success($0.spread(isSpread)) }
+  /// - Parameter isSpread: what the batch says of all its entries.
+  init(_ entries: [Result<MatchRequest, Problem>], isSpread: Bool) {
+    self.entries = entries
+    guard isSpread else { return }
+    for place in entries.indices { self.entries[place] = entries[place].map { $0.spread() } }
   }
 
   /// How long its caller waits: for the entry that may take longest.
@@ -45,10 +48,9 @@ package struct MatchBatch: Equatable, Sendable {
 }
 
 extension MatchRequest {
-  /// - Parameter isSpread: what the batch says of all its entries.
-  fileprivate func spread(_ isSpread: Bool) -> MatchRequest {
+  fileprivate func spread() -> MatchRequest {
     var request = self
-    request.query.isSpread = isSpread || query.isSpread
+    request.query.isSpread = true
     return request
   }
 }
@@ -81,14 +83,14 @@ enum PlainBatchReader {
   /// - Returns: nil when the general way has to read it.
   static func read(_ bytes: UnsafeRawBufferPointer) -> MatchBatch? {
     var scanner = JSONScanner(bytes)
-    var requests: [MatchRequest]?
+    var entries: [Result<MatchRequest, Problem>]?
     var isSpread: Bool?
     guard scanner.take(UInt8(ascii: "{")) else { return nil }
     repeat {
       guard let name = scanner.name() else { return nil }
-      if requests == nil && name.elementsEqual("requests".utf8) {
-        requests = readRequests(&scanner)
-        if requests == nil { return nil }
+      if entries == nil && name.elementsEqual("requests".utf8) {
+        entries = readEntries(&scanner)
+        if entries == nil { return nil }
       } else if isSpread == nil && name.elementsEqual("spread".utf8) {
         isSpread = scanner.bool()
         if isSpread == nil { return nil }
@@ -96,20 +98,22 @@ enum PlainBatchReader {
         return nil
       }
     } while scanner.take(UInt8(ascii: ","))
-    guard scanner.take(UInt8(ascii: "}")), scanner.isAtEnd(), let requests else { return nil }
-    return MatchBatch(requests, isSpread: isSpread ?? false)
+    guard scanner.take(UInt8(ascii: "}")), scanner.isAtEnd(), let entries else { return nil }
+    return MatchBatch(entries, isSpread: isSpread ?? false)
   }
 
-  private static func readRequests(_ scanner: inout JSONScanner) -> [MatchRequest]? {
+  private static func readEntries(
+    _ scanner: inout JSONScanner
+  ) -> [Result<MatchRequest, Problem>]? {
     guard scanner.take(UInt8(ascii: "[")) else { return nil }
-    var requests: [MatchRequest] = []
-    requests.reserveCapacity(64)
+    var entries: [Result<MatchRequest, Problem>] = []
+    entries.reserveCapacity(64)
     repeat {
-      guard requests.count < Limits.batchCount.upperBound,
+      guard entries.count < Limits.batchCount.upperBound,
         let request = PlainMatchReader.read(from: &scanner)
       else { return nil }
-      requests.append(request)
+      entries.append(.success(request))
     } while scanner.take(UInt8(ascii: ","))
-    return scanner.take(UInt8(ascii: "]")) ? requests : nil
+    return scanner.take(UInt8(ascii: "]")) ? entries : nil
   }
 }

@@ -2,35 +2,33 @@ import JSON
 
 /// The answer to a batch: of each entry, in their order, what `POST /v1/match` would have answered to it, with
 /// the status.
-package struct MatchBatchResponse: ~Copyable {
-  private var json: JSONWriter
-  private var isEmpty = true
+package struct MatchBatchResponse: Sendable {
+  package var results: [Result<MatchResponse, Problem>]
 
-  /// - Parameter byteCount: of the answers, roughly.
-  package init(byteCount: Int) {
-    json = JSONWriter(capacity: byteCount)
+  package init(_ results: [Result<MatchResponse, Problem>]) { self.results = results }
+
+  /// Of the body, as a rule.
+  package var byteCountAtMost: Int {
+    results.reduce(16) { sum, result in
+      switch result {
+      case .success(let response): sum + 16 + response.byteCountAtMost
+      case .failure: sum + 512
+      }
+    }
+  }
+
+  package func write(to json: inout JSONWriter) {
     json.piece(#"{"results":["#)
-  }
-
-  package mutating func add(_ response: MatchResponse) {
-    next()
-    json.piece(#"{"status":200,"#)
-    response.writeMembers(to: &json)
-    json.piece("}")
-  }
-
-  package mutating func add(_ problem: Problem) {
-    next()
-    json.piece(bytes: problem.body(requestID: nil)[...])
-  }
-
-  package consuming func body() -> [UInt8] {
+    for (place, result) in results.enumerated() {
+      if place > 0 { json.piece(",") }
+      switch result {
+      case .success(let response):
+        json.piece(#"{"status":200,"#)
+        response.writeMembers(to: &json)
+        json.piece("}")
+      case .failure(let problem): json.piece(bytes: problem.body(requestID: nil)[...])
+      }
+    }
     json.piece("]}")
-    return json.bytes
-  }
-
-  private mutating func next() {
-    if !isEmpty { json.piece(",") }
-    isEmpty = false
   }
 }

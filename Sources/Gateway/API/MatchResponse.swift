@@ -25,7 +25,7 @@ package struct MatchResponse: Sendable {
   }
 
   /// Of the body, but for escapes.
-  private var byteCountAtMost: Int {
+  var byteCountAtMost: Int {
     128 + jobID.utf8.count + matchID.utf8.count + answer.text.count + offers.count
       + 16 * answer.candidates.count
   }
@@ -38,7 +38,7 @@ package struct MatchResponse: Sendable {
     json.piece(string: matchID)
     json.piece(#","candidates":["#)
     let candidates = answer.candidates
-    var (text, offers) = (answer.text[...], offers[...])
+    var (text, offers) = (answer.text, offers[...])
     let offerByteCount = candidates.isEmpty ? 0 : offers.count / candidates.count
     for (place, candidate) in candidates.enumerated() {
       if place > 0 { json.piece(",") }

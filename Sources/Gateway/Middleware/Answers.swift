@@ -1,15 +1,35 @@
 import GatewayAPI
 import HTTPTypes
 import Hummingbird
+import JSON
 import NIOCore
 import NIOHTTP1
 import OnePort
 
 extension Response {
   static func json(_ body: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+    json(ByteBuffer(bytes: body), status: status)
+  }
+
+  /// For long ones: what `write` writes stands at once where it is sent from.
+  ///
+  /// - Parameter byteCount: the most there will be, as a rule.
+  static func json(byteCount: Int, _ write: (inout JSONWriter) -> Void) -> Response {
+    var buffer = ByteBuffer()
+    var longer: [UInt8]?
+    buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: byteCount) { room in
+      let written = JSONWriter.write(into: room.bindMemory(to: UInt8.self), write)
+      longer = written.longer
+      return written.byteCount
+    }
+    if let longer { buffer.writeBytes(longer) }
+    return json(buffer, status: .ok)
+  }
+
+  private static func json(_ body: ByteBuffer, status: HTTPResponse.Status) -> Response {
     Response(
       status: status, headers: [.contentType: "application/json"],
-      body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+      body: ResponseBody(byteBuffer: body))
   }
 
   /// Says what is left of a limit, where there is one.

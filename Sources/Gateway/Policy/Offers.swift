@@ -48,7 +48,7 @@ package struct Offers: Sendable {
     return Array(unsafeUninitializedCapacity: answer.candidates.count * size) { texts, count in
       count = answer.candidates.count * size
       withUnsafeTemporaryAllocation(byteCount: Self.byteCount, alignment: 8) { bytes in
-        var (place, text) = (0, 0)
+        var (place, text) = (answer.text.startIndex, 0)
         for candidate in answer.candidates {
           let name = place + WrittenAnswer.minerIDOffset
           let code = Self.code(

@@ -76,9 +76,8 @@ struct MatchRoutes {
     }
     defer { withExtendedLifetime(place) {} }
     let outcome = await ask(batch)
-    return Response.json(
-      try matching.answer(outcome, to: batch, of: coordinator, since: started)
-    ).telling(left)
+    let response = try matching.answer(outcome, to: batch, of: coordinator, since: started)
+    return Response.json(byteCount: response.byteCountAtMost, response.write).telling(left)
   }
 
   /// Each entry counts against its coordinator, and what is no batch counts as one.

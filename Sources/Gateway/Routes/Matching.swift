@@ -51,7 +51,7 @@ extension Matching {
   func answer(
     _ outcome: Result<BatchReply?, DispatchError>, to batch: MatchBatch, of coordinator: String,
     since started: ContinuousClock.Instant
-  ) throws(Problem) -> [UInt8] {
+  ) throws(Problem) -> MatchBatchResponse {
     let reply: BatchReply?
     do {
       reply = try outcome.get()
@@ -60,10 +60,9 @@ extension Matching {
       throw Problem(error)
     }
     let waited = ContinuousClock.now - started
-    let written = reply?.answers ?? []
-    var response = MatchBatchResponse(
-      byteCount: written.reduce(512 * batch.entries.count) { $0 + $1.text.count })
-    var answers = written.makeIterator()
+    var answers = (reply?.answers ?? []).makeIterator()
+    var results: [Result<MatchResponse, Problem>] = []
+    results.reserveCapacity(batch.entries.count)
     for entry in batch.entries {
       do throws(Problem) {
         let request = try entry.get()
@@ -75,18 +74,18 @@ extension Matching {
         let now = Timestamp.now
         let match = try self.response(
           outcome, to: request.query, of: coordinator, since: started, at: now)
-        response.add(match)
+        results.append(.success(match))
         // Written once more where it is kept, which few of so many are.
         gateway.history.note(
           coordinator: coordinator, matchID: match.matchID, query: request.query,
           body: match.body(), at: now)
       } catch {
         if case .failure = entry { gateway.metrics.matchRefused() }
-        response.add(error)
+        results.append(.failure(error))
       }
     }
     gateway.metrics.batchAnswered()
-    return response.body()
+    return MatchBatchResponse(results)
   }
 }
 

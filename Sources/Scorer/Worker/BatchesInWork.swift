@@ -27,6 +27,8 @@ struct BatchesInWork {
     }
 
     var answeredCount: Int { answers.count + written.count }
+    var unansweredCount: Int { queries.count - answeredCount }
+    var next: MatchQuery { queries[answeredCount] }
     var reply: Message { areWritten ? .writtenBatchReply(written) : .batchReply(answers) }
 
     mutating func append(_ answer: MatchAnswer) {
@@ -34,43 +36,48 @@ struct BatchesInWork {
     }
   }
 
-  enum Step {
-    case answer(MatchQuery)
-    /// Nobody waits any more for this one, which has not all its answers.
-    case drop(Batch)
-  }
-
-  private var batches: Deque<Batch> = []
+  /// The one whose turn it is.
+  private var current: Batch?
+  private var waiting: Deque<Batch> = []
   /// Entries without an answer.
   private(set) var count = 0
 
-  var isEmpty: Bool { batches.isEmpty }
+  var isEmpty: Bool { current == nil }
   /// Nothing is answered yet of the one whose turn it is.
-  var isAtStart: Bool { batches.first.map { $0.answeredCount == 0 } ?? true }
+  var isAtStart: Bool { (current?.answeredCount ?? 0) == 0 }
 
   /// - Returns: false when there is too much to do already.
   mutating func add(
     _ match: ParkedMatches.Match, _ queries: [MatchQuery], areWritten: Bool
   ) -> Bool {
     guard count < ParkedMatches.limit else { return false }
-    batches.append(Batch(match: match, queries: queries, areWritten: areWritten))
+    waiting.append(Batch(match: match, queries: queries, areWritten: areWritten))
     count += queries.count
+    if current == nil { current = waiting.popFirst() }
     return true
   }
 
-  /// What to do next; nil when there is nothing. An answer is to be given to `take`.
-  mutating func next(now: Int64) -> Step? {
-    guard let batch = batches.first else { return nil }
-    if now < batch.match.deadline { return .answer(batch.queries[batch.answeredCount]) }
-    count -= batch.queries.count - batch.answeredCount
-    return .drop(batches.removeFirst())
-  }
+  /// The entry to answer next, whose answer is to be given to `take`; nil when there is none.
+  var next: MatchQuery? { current?.next }
 
   /// - Returns: the batch that this was the last answer of.
   mutating func take(_ answer: MatchAnswer) -> Batch? {
-    batches[0].append(answer)
+    current?.append(answer)
     count -= 1
-    if batches[0].answeredCount < batches[0].queries.count { return nil }
-    return batches.removeFirst()
+    guard current?.unansweredCount == 0 else { return nil }
+    defer { current = waiting.popFirst() }
+    return current.take()
+  }
+
+  /// Leaves those alone that nobody waits for any more.
+  ///
+  /// - Returns: how many of their entries had no answer.
+  mutating func dropLate(now: Int64) -> Int {
+    let before = count
+    while let deadline = current?.match.deadline, deadline <= now {
+      count -= current?.unansweredCount ?? 0
+      current = waiting.popFirst()
+    }
+    return before - count
   }
 }

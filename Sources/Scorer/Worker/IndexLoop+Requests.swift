@@ -92,16 +92,11 @@ extension IndexLoop {
   /// Those that were begun, and as far as time allows those behind them.
   mutating func answerBatches(now start: Int64) {
     var now = start
-    while now - start < Self.batchesMicroseconds, let step = batches.next(now: now) {
-      switch step {
-      case .answer(let query):
-        if batches.isAtStart { offers.settle(in: &registry, now: now) }
-        let answer = find(query, now: now)
-        if let batch = batches.take(answer) {
-          reply(to: batch.match, batch.reply)
-        }
-      case .drop(let batch): droppedCount += UInt64(batch.queries.count - batch.answeredCount)
-      }
+    while now - start < Self.batchesMicroseconds {
+      droppedCount += UInt64(batches.dropLate(now: now))
+      guard let query = batches.next else { break }
+      if batches.isAtStart { offers.settle(in: &registry, now: now) }
+      if let batch = batches.take(find(query, now: now)) { reply(to: batch.match, batch.reply) }
       now = MonotonicClock.microseconds()
     }
   }

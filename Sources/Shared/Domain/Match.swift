@@ -30,7 +30,10 @@ package struct MatchQuery: Equatable, Sendable {
 package enum RejectionReason: Int, CaseIterable, Sendable {
   case offline, region, accel, vram, ram, capability, tag, service, price, trust, full
 
-  package var name: String { "\(self)" }
+  package var name: String { Self.names[rawValue] }
+
+  /// Made once, since taking the name of a case takes long.
+  private static let names = allCases.map { "\($0)" }
 }
 
 /// The parts of a score, each in [0, 1].

@@ -21,13 +21,13 @@ package struct WrittenAnswer: Equatable, Sendable {
   /// Best first.
   package private(set) var candidates: [Candidate]
   /// In JSON: the candidates' objects one after another, each without its closing brace, then the members that
-  /// follow their array, without the answer's closing brace.
-  package private(set) var text: [UInt8]
+  /// follow their array, without the answer's closing brace. Answers that came together share their array.
+  package private(set) var text: ArraySlice<UInt8>
   /// As in `MatchAnswer`; the text has them as well.
   package private(set) var counts: MatchCounts?
 
   /// - Returns: nil when the text is too short for its candidates, or a candidate's object for its miner's id.
-  package init?(candidates: [Candidate], text: [UInt8], counts: MatchCounts?) {
+  package init?(candidates: [Candidate], text: ArraySlice<UInt8>, counts: MatchCounts?) {
     var byteCount = 0
     for candidate in candidates {
       guard (1...Limits.minerIDBytes).contains(candidate.minerIDByteCount),

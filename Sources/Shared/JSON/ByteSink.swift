@@ -50,9 +50,28 @@ struct ByteSink: ~Copyable {
   /// The shortest digits that read back as `value`, as its `description` has them, but with no text made first.
   mutating func append(_ value: Double) {
     reserve(SinkEnd.byteLimit)
+    if let decimal = ShortestDecimal(value) { return append(decimal) }
     var end = SinkEnd(start: start + count)
     value.write(to: &end)
     count += end.count
+  }
+
+  /// What is stored too much is written over, or lies behind the end.
+  ///
+  /// - Precondition: there is room for `SinkEnd.byteLimit`.
+  private mutating func append(_ decimal: ShortestDecimal) {
+    let end = UnsafeMutableRawPointer(start + count)
+    end.storeBytes(of: UInt32(0x3030_2E30).littleEndian, as: UInt32.self)
+    let digits = end + 2 + decimal.leadingZeros
+    let (first, others) = decimal.digits.quotientAndRemainder(dividingBy: 10_000_000_000_000_000)
+    let halves = others.quotientAndRemainder(dividingBy: 100_000_000)
+    digits.storeBytes(of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: first), as: UInt8.self)
+    let eights = (
+      ShortestDecimal.eight(halves.quotient), ShortestDecimal.eight(halves.remainder)
+    )
+    digits.storeBytes(of: eights.0.littleEndian, toByteOffset: 1, as: UInt64.self)
+    digits.storeBytes(of: eights.1.littleEndian, toByteOffset: 9, as: UInt64.self)
+    count += 2 + decimal.leadingZeros + ShortestDecimal.digitCount - decimal.trailingZeros
   }
 
   /// A plain decimal: `units` of 10^-`places`, without zeros at the end of its fraction.

@@ -16,11 +16,21 @@ package struct JSONWriter: ~Copyable {
   ) -> [UInt8] {
     var longer: [UInt8]?
     let bytes = [UInt8](unsafeUninitializedCapacity: max(16, capacity)) { room, count in
-      var json = JSONWriter(ByteSink(within: room))
-      body(&json)
-      if json.sink.ownsMemory { longer = json.bytes } else { count = json.byteCount }
+      (count, longer) = write(into: room, body)
     }
     return longer ?? bytes
+  }
+
+  /// Writes what `body` does into `room`.
+  ///
+  /// - Precondition: `room` has an address.
+  /// - Returns: how many bytes there are in it; where it is too small none, and all of them in `longer`.
+  package static func write(
+    into room: UnsafeMutableBufferPointer<UInt8>, _ body: (inout JSONWriter) -> Void
+  ) -> (byteCount: Int, longer: [UInt8]?) {
+    var json = JSONWriter(ByteSink(within: room))
+    body(&json)
+    return json.sink.ownsMemory ? (0, json.bytes) : (json.byteCount, nil)
   }
 
   /// All that was written so far.
@@ -240,12 +250,14 @@ package struct JSONWriter: ~Copyable {
   private mutating func writeString(_ text: String) {
     sink.append(UInt8(ascii: "\""))
     text.utf8.span.withUnsafeBufferPointer { utf8 in
-      var needsEscape = false
+      // Without a jump, so that it looks at many bytes at once.
+      var escapes: UInt8 = 0
       for byte in utf8 {
-        needsEscape =
-          needsEscape || byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\")
+        escapes |= byte < 0x20 ? 1 : 0
+        escapes |= byte == UInt8(ascii: "\"") ? 1 : 0
+        escapes |= byte == UInt8(ascii: "\\") ? 1 : 0
       }
-      if !needsEscape {
+      if escapes == 0 {
         sink.append(utf8)
       } else {
         for byte in utf8 { writeEscaped(byte) }

@@ -7,12 +7,15 @@ extension MatchAnswer {
     var written: [WrittenAnswer.Candidate] = []
     written.reserveCapacity(candidates.count)
     let text = JSONWriter.bytes(capacity: 256 + 600 * candidates.count) { json in
-      for candidate in candidates {
+      // In their place: as elements of a loop each would be copied, with a hold on its texts.
+      let inPlace = candidates.span
+      for place in inPlace.indices {
         let start = json.byteCount
-        json.write(candidate)
+        json.write(inPlace[place])
         written.append(
           WrittenAnswer.Candidate(
-            price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
+            price: inPlace[place].price,
+            minerIDByteCount: inPlace[place].minerID.text.utf8.count,
             byteCount: json.byteCount - start))
       }
       if let best = candidates.first {
@@ -24,7 +27,7 @@ extension MatchAnswer {
       }
       if let counts { json.write(counts) }
     }
-    guard let answer = WrittenAnswer(candidates: written, text: text, counts: counts) else {
+    guard let answer = WrittenAnswer(candidates: written, text: text[...], counts: counts) else {
       preconditionFailure("each candidate's object holds its miner's id")
     }
     return answer
@@ -82,9 +85,9 @@ extension JSONWriter {
 
   fileprivate mutating func write(_ counts: MatchCounts) {
     piece(#","eligible":"#)
-    piece(unescaped: String(counts.eligible))
+    piece(units: Int64(counts.eligible), places: 0)
     piece(#","considered":"#)
-    piece(unescaped: String(counts.considered))
+    piece(units: Int64(counts.considered), places: 0)
     piece(#","rejected":{"#)
     var isFirst = true
     for (reason, count) in zip(RejectionReason.allCases, counts.rejected) where count > 0 {
@@ -92,7 +95,7 @@ extension JSONWriter {
       isFirst = false
       piece(string: reason.name)
       piece(":")
-      piece(unescaped: String(count))
+      piece(units: Int64(count), places: 0)
     }
     piece("}")
   }

@@ -29,7 +29,7 @@ package struct ByteWriter {
   }
 
   /// As they are, with no length before them.
-  package mutating func write(bytes more: [UInt8]) { bytes.append(contentsOf: more) }
+  package mutating func write(bytes more: ArraySlice<UInt8>) { bytes.append(contentsOf: more) }
 
   package mutating func write(_ texts: [String]) {
     write(UInt16(truncatingIfNeeded: texts.count))
@@ -57,12 +57,15 @@ package struct ByteWriter {
 /// Reads what `ByteWriter` wrote. Every read is bounds-checked and throws instead of trapping.
 package struct ByteReader {
   private let bytes: UnsafeRawBufferPointer
-  private var position = 0
+  /// Of the next byte, in `all`.
+  private(set) var position = 0
 
   /// - Precondition: `bytes` outlives the reader.
   package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
 
   package var remaining: Int { bytes.count - position }
+  /// Every byte that it has read or will.
+  var all: [UInt8] { Array(bytes) }
 
   package mutating func read<Number: FixedWidthInteger>(
     _: Number.Type = Number.self
@@ -122,9 +125,14 @@ package struct ByteReader {
     return id
   }
 
-  /// A reader over the next block that `writeSized` wrote; this one continues after it.
+  /// A reader over the next block that `writeSized` wrote, which counts its positions as this one does; this one
+  /// continues after it.
   package mutating func readSized() throws(WireError) -> ByteReader {
-    ByteReader(try take(Int(try read(UInt32.self))))
+    let start = position + MemoryLayout<UInt32>.size
+    _ = try take(Int(try read(UInt32.self)))
+    var block = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<position]))
+    block.position = start
+    return block
   }
 
   package mutating func take(_ count: Int) throws(WireError) -> UnsafeRawBufferPointer {

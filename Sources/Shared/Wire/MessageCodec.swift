@@ -69,10 +69,13 @@ enum MessageCodec {
     case 19:
       return .batchReply(
         try reader.readBatch { (reader) throws(WireError) in try reader.readMatchAnswer() })
-    case 20: return .writtenMatchReply(try reader.readWrittenAnswer())
+    case 20: return .writtenMatchReply(try reader.readWrittenAnswer(of: reader.all))
     case 21:
+      let all = reader.all
       return .writtenBatchReply(
-        try reader.readBatch { (reader) throws(WireError) in try reader.readWrittenAnswer() })
+        try reader.readBatch { (reader) throws(WireError) in
+          try reader.readWrittenAnswer(of: all)
+        })
     default: return .unknown(kind: kind)
     }
   }
@@ -264,7 +267,8 @@ extension ByteReader {
     return MatchAnswer(candidates: candidates, counts: counts)
   }
 
-  fileprivate mutating func readWrittenAnswer() throws(WireError) -> WrittenAnswer {
+  /// - Parameter all: `all`, of which the answer's text stays a part, so that a batch's are copied at once.
+  fileprivate mutating func readWrittenAnswer(of all: [UInt8]) throws(WireError) -> WrittenAnswer {
     let count = Int(try read(UInt16.self))
     guard count <= Limits.topK.upperBound else { throw .badValue }
     var candidates: [WrittenAnswer.Candidate] = []
@@ -276,10 +280,13 @@ extension ByteReader {
           byteCount: Int(try read(UInt32.self))))
     }
     let counts = try readOptional { (reader) throws(WireError) in try reader.readCounts() }
-    let text = Array(try take(Int(try read(UInt32.self))))
-    guard let answer = WrittenAnswer(candidates: candidates, text: text, counts: counts) else {
-      throw .badValue
-    }
+    let byteCount = Int(try read(UInt32.self))
+    let start = position
+    _ = try take(byteCount)
+    guard
+      let answer = WrittenAnswer(
+        candidates: candidates, text: all[start..<start + byteCount], counts: counts)
+    else { throw .badValue }
     return answer
   }
 
