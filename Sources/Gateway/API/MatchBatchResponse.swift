@@ -3,7 +3,7 @@ import JSON
 /// The answer to a batch: of each entry, in their order, what `POST /v1/match` would have answered to it, with
 /// the status.
 package struct MatchBatchResponse: Sendable {
-  package var results: [Result<MatchResponse, Problem>]
+  private let results: [Result<MatchResponse, Problem>]
 
   package init(_ results: [Result<MatchResponse, Problem>]) { self.results = results }
 

@@ -56,21 +56,21 @@ struct ByteSink: ~Copyable {
     count += end.count
   }
 
-  /// What is stored too much is written over, or lies behind the end.
+  /// All 17 digits are stored; zeros at their end are not counted.
   ///
   /// - Precondition: there is room for `SinkEnd.byteLimit`.
   private mutating func append(_ decimal: ShortestDecimal) {
     let end = UnsafeMutableRawPointer(start + count)
+    // `0.00`
     end.storeBytes(of: UInt32(0x3030_2E30).littleEndian, as: UInt32.self)
     let digits = end + 2 + decimal.leadingZeros
     let (first, others) = decimal.digits.quotientAndRemainder(dividingBy: 10_000_000_000_000_000)
-    let halves = others.quotientAndRemainder(dividingBy: 100_000_000)
+    let (left, right) = others.quotientAndRemainder(dividingBy: 100_000_000)
     digits.storeBytes(of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: first), as: UInt8.self)
-    let eights = (
-      ShortestDecimal.eight(halves.quotient), ShortestDecimal.eight(halves.remainder)
-    )
-    digits.storeBytes(of: eights.0.littleEndian, toByteOffset: 1, as: UInt64.self)
-    digits.storeBytes(of: eights.1.littleEndian, toByteOffset: 9, as: UInt64.self)
+    digits.storeBytes(
+      of: ShortestDecimal.eight(left).littleEndian, toByteOffset: 1, as: UInt64.self)
+    digits.storeBytes(
+      of: ShortestDecimal.eight(right).littleEndian, toByteOffset: 9, as: UInt64.self)
     count += 2 + decimal.leadingZeros + ShortestDecimal.digitCount - decimal.trailingZeros
   }
 

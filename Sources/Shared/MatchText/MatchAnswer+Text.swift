@@ -7,15 +7,12 @@ extension MatchAnswer {
     var written: [WrittenAnswer.Candidate] = []
     written.reserveCapacity(candidates.count)
     let text = JSONWriter.bytes(capacity: 256 + 600 * candidates.count) { json in
-      // In their place: as elements of a loop each would be copied, with a hold on its texts.
-      let inPlace = candidates.span
-      for place in inPlace.indices {
+      for candidate in candidates {
         let start = json.byteCount
-        json.write(inPlace[place])
+        json.write(candidate)
         written.append(
           WrittenAnswer.Candidate(
-            price: inPlace[place].price,
-            minerIDByteCount: inPlace[place].minerID.text.utf8.count,
+            price: candidate.price, minerIDByteCount: candidate.minerID.text.utf8.count,
             byteCount: json.byteCount - start))
       }
       if let best = candidates.first {
