@@ -79,6 +79,27 @@ extension RunningProcesses.Contract {
       #expect(results(bad).map { $0["status"]?.int } == [422, 422])
     }
 
+    @Test("However much is wrong with all of 256, each is told all of it")
+    func longProblems() async throws {
+      let corner = try Corner("batch-problems")
+      let answer = try await corner.client.matchBatch(
+        (0..<256).map { number in
+          #"{"job_id": \#(number), "top_k": 99, "explain": 1, "exclude": 2, "spread": 3, "requirements": {"#
+            + #""min_vram_gb": -1, "min_ram_gb": -1, "accel": 4, "tags_any": 5, "min_trust": 6}}"#
+        })
+      answer.expectOK()
+      #expect(results(answer).count == 256)
+      for result in results(answer) {
+        #expect(result["status"]?.int == 422)
+        #expect(
+          result["errors"]?.array?.compactMap { $0["field"]?.string }.sorted() == [
+            "exclude", "explain", "job_id", "requirements.accel", "requirements.min_ram_gb",
+            "requirements.min_trust", "requirements.min_vram_gb", "requirements.tags_any", "spread",
+            "top_k",
+          ])
+      }
+    }
+
     @Test("Spread over a batch no miner is offered beyond its free slots; else all get the best")
     func spread() async throws {
       let corner = try Corner("batch-spread")
