@@ -80,10 +80,11 @@ let package = Package(
     // Shared: what every process speaks.
     library("Domain", path: "Sources/Shared/Domain"),
     library("Admission", path: "Sources/Shared/Admission"),
-    library("JSON", path: "Sources/Shared/JSON"),
+    library("Bytes", path: "Sources/Shared/Bytes"),
+    library("JSON", path: "Sources/Shared/JSON", ["Bytes"]),
     library("MatchText", path: "Sources/Shared/MatchText", ["Domain", "JSON"]),
     library("Threads", path: "Sources/Shared/Threads", ["CLinux", "CSanitizer"]),
-    library("Wire", path: "Sources/Shared/Wire", ["Domain"]),
+    library("Wire", path: "Sources/Shared/Wire", ["Bytes", "Domain"]),
     library(
       "Messaging", path: "Sources/Shared/Messaging", ["CZeroMQ", "Threads", "Wire", "Domain", log]),
     library(
@@ -203,6 +204,7 @@ let package = Package(
     tests("FuzzTests", ["FuzzTargets"]),
     tests("DomainTests", ["Domain", "TestRandom"]),
     tests("AdmissionTests", ["Admission", "TestRandom"]),
+    tests("BytesTests", ["Bytes", "TestRandom"]),
     tests("JSONTests", ["JSON", "TestRandom"]),
     tests("WireTests", ["Domain", "TestRandom", "Wire"], resources: [.copy("Golden")]),
     tests("MessagingTests", ["Domain", "Messaging", "Threads", "Wire"]),
@@ -280,8 +282,8 @@ if Context.environment["POOLHUB_SANITIZED"] != nil {
     for case .byNameItem(let needed, _) in dependencies { keep(needed) }
   }
   [
-    "DomainTests", "JSONTests", "WireTests", "FuzzTests", "MessagingTests", "StoreTests",
-    "IndexTests", "TrustTests", "GatewayTests",
+    "BytesTests", "DomainTests", "JSONTests", "WireTests", "FuzzTests", "MessagingTests",
+    "StoreTests", "IndexTests", "TrustTests", "GatewayTests",
   ].forEach(keep)
   package.targets.removeAll { !kept.contains($0.name) }
   package.products = []

@@ -25,8 +25,8 @@ struct MatchBatchTests {
   @Test("up to 256 requests are read in their order", arguments: [1, 2, 64, 256])
   func counts(count: Int) throws {
     let batch = try read(Self.body(of: count))
-    let jobs = try batch.entries.map { try $0.get().query.jobID }
-    #expect(jobs == (0..<count).map { "j\($0)" })
+    #expect(batch.queries.map(\.jobID) == (0..<count).map { "j\($0)" })
+    #expect(batch.deadlines.count == count)
     #expect(isPlain(Self.body(of: count)))
   }
 
@@ -68,21 +68,24 @@ struct MatchBatchTests {
       {"requests":[{"job_id":"a"}, 7, {"job_id":"","top_k":0}, null, [], {"job_id":"b","spread":2},
        {"job_id":"c"}]}
       """#)
-    let read = batch.entries.map { entry -> String in
-      switch entry {
-      case .success(let request): request.query.jobID
+    let read = batch.deadlines.map { deadline -> String in
+      switch deadline {
+      case .success: "good"
       case .failure(let problem):
         problem.errors.map { "\($0.field) \($0.code)" }.joined(separator: ",")
       }
     }
     #expect(
-      read == ["a", " type", "job_id length,top_k range", " type", " type", "spread type", "c"])
+      read == [
+        "good", " type", "job_id length,top_k range", " type", " type", "spread type", "good",
+      ])
+    #expect(batch.queries.map(\.jobID) == ["a", "c"])
   }
 
   @Test("the same job twice is two matches")
   func duplicates() throws {
     let batch = try read(#"{"requests":[{"job_id":"a"},{"job_id":"a","top_k":2}]}"#)
-    #expect(try batch.entries.map { try $0.get().query.topK } == [1, 2])
+    #expect(batch.queries.map(\.topK) == [1, 2])
   }
 
   @Test("spread of the batch is that of all its entries; of an entry, its own")
@@ -93,7 +96,7 @@ struct MatchBatchTests {
       ("{\(entries), \"spread\" : true}", [true, true]),
       ("{\"spread\":null,\(entries)}", [true, false]),
     ] {
-      #expect(try read(body).entries.map { try $0.get().query.isSpread } == expected)
+      #expect(try read(body).queries.map(\.isSpread) == expected)
     }
   }
 

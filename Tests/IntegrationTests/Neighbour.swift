@@ -195,9 +195,9 @@ final class Neighbour: Sendable {
       }
       for frame in outgoing {
         if kind == .dealer {
-          _ = try socket.send(frame)
+          _ = try frame.withUnsafeBytes { try socket.send($0) }
         } else if let peer {
-          _ = try socket.send(frame, to: peer)
+          _ = try frame.withUnsafeBytes { try socket.send($0, to: peer) }
         }
       }
       usleep(2_000)

@@ -133,19 +133,23 @@ struct FrameTests {
 
   @Test("a frame is full at half the records that it may have")
   func recordLimit() throws {
-    var batch = FrameBatch()
+    let batch = FrameBatch()
     var added = 0
     while !batch.isFull && added < 100 { added += batch.append(record) ? 1 : 0 }
     #expect(added == Record.batchLimit / 2)
     #expect(batch.requestIDs.count == added)
     #expect(try RecordCodec.decodeAll(batch.bytes).count == added)
+    batch.removeAll()
+    #expect(batch.isEmpty && batch.bytes.isEmpty)
+    #expect(batch.append(record))
+    #expect(try RecordCodec.decodeAll(batch.bytes) == [record])
   }
 
   @Test("a frame is full at 128 KiB, and a record too long is refused")
   func byteLimit() {
     var query = MatchQuery(jobID: "x")
     query.tagsAny = [String](repeating: String(repeating: "y", count: 1_000), count: 100)
-    var batch = FrameBatch()
+    let batch = FrameBatch()
     var added = 0
     while !batch.isFull && added < 100 {
       added += batch.append(Record(message: .matchRequest(query))) ? 1 : 0

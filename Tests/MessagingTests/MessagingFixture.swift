@@ -20,6 +20,18 @@ final class SocketFolder: Sendable {
   func endpoint(_ name: String) -> String { "ipc://\(path)/\(name)" }
 }
 
+extension ZMQSocket {
+  func send(_ bytes: [UInt8]) throws -> SendOutcome { try bytes.withUnsafeBytes { try send($0) } }
+
+  func send(_ bytes: [UInt8], to peer: PeerIdentity) throws -> SendOutcome {
+    try bytes.withUnsafeBytes { try send($0, to: peer) }
+  }
+}
+
+extension FrameBatch {
+  var bytes: [UInt8] { withUnsafeBytes { Array($0) } }
+}
+
 /// Waits for `condition`, looking often.
 /// - Returns: false when it didn't come true in 20 s.
 func eventually(_ condition: () throws -> Bool) async rethrows -> Bool {

@@ -26,7 +26,7 @@ export TSAN_OPTIONS="log_path=$reports/report:suppressions=$here/threads.txt:hal
 
 select=(--filter 'MessagingTests|StoreTests|GatewayTests')
 if [ "$sanitizer" = address ]; then
-  select=("${select[@]}" --filter 'DomainTests|FuzzTests|IndexTests|JSONTests|TrustTests|WireTests' --skip BlockOracleTests)
+  select=("${select[@]}" --filter 'BytesTests|DomainTests|FuzzTests|IndexTests|JSONTests|TrustTests|WireTests' --skip BlockOracleTests)
 fi
 if [ $# -gt 1 ]; then select=(--filter "$2"); fi
 

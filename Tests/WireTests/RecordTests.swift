@@ -86,12 +86,13 @@ struct RecordTests {
 
   @Test("a frame takes 1 to 64 messages", arguments: [0, 1, 63, 64, 65, 200])
   func batch(count: Int) throws {
-    var frame: [UInt8] = []
+    var writer = ByteWriter()
     var records: [Record] = []
     for index in 0..<count {
       records.append(Record(requestID: UInt64(index), message: .goodbye))
-      RecordCodec.append(records[index], to: &frame)
+      RecordCodec.append(records[index], to: &writer)
     }
+    let frame = writer.bytes
     if count == 0 {
       #expect(throws: WireError.truncated) { try RecordCodec.decodeAll(frame) }
     } else if count <= Record.batchLimit {

@@ -3,8 +3,12 @@ import JSON
 
 /// `POST /v1/match/batch`: several matches in one body, each good or bad by itself.
 package struct MatchBatch: Equatable, Sendable {
-  /// In their order; of a bad one what is wrong with it.
-  package var entries: [Result<MatchRequest, Problem>]
+  /// Of each entry, in their order, how long its caller waits, in milliseconds, or what is wrong with it.
+  package private(set) var deadlines: [Result<Int, Problem>] = []
+  /// What the good ones ask for, in their order.
+  package private(set) var queries: [MatchQuery] = []
+
+  init() {}
 
   /// - Throws: `Problem` 400 when the body isn't JSON, 422 when it isn't a batch. Faults of its entries are theirs.
   package init(body: UnsafeRawBufferPointer) throws(Problem) {
@@ -21,37 +25,38 @@ package struct MatchBatch: Equatable, Sendable {
       let isSpread = fields.bool("spread") ?? false
       return (fields.requests(), isSpread)
     }
-    self.init(items.map(Self.entry), isSpread: isSpread)
+    for item in items {
+      do {
+        append(try Self.request(item))
+      } catch {
+        deadlines.append(.failure(error))
+      }
+    }
+    if isSpread { spread() }
   }
 
-  /// - Parameter isSpread: what the batch says of all its entries.
-  init(_ entries: [Result<MatchRequest, Problem>], isSpread: Bool) {
-    self.entries = entries
-    guard isSpread else { return }
-    for place in entries.indices { self.entries[place] = entries[place].map { $0.spread() } }
+  mutating func append(_ request: consuming MatchRequest) {
+    deadlines.append(.success(request.deadlineMilliseconds))
+    queries.append(request.query)
+  }
+
+  /// What the batch says of all its entries.
+  mutating func spread() {
+    for place in queries.indices { queries[place].isSpread = true }
   }
 
   /// How long its caller waits: for the entry that may take longest.
   package var deadlineMilliseconds: Int {
-    entries.reduce(Limits.deadlineMilliseconds.lowerBound) { longest, entry in
-      max(longest, (try? entry.get())?.deadlineMilliseconds ?? 0)
+    deadlines.reduce(Limits.deadlineMilliseconds.lowerBound) { longest, deadline in
+      max(longest, (try? deadline.get()) ?? 0)
     }
   }
 
-  private static func entry(_ item: JSONValue) -> Result<MatchRequest, Problem> {
+  private static func request(_ item: JSONValue) throws(Problem) -> MatchRequest {
     guard let object = item.object else {
-      return .failure(
-        .invalid([FieldError(field: "", code: "type", detail: "the request must be an object")]))
+      throw .invalid([FieldError(field: "", code: "type", detail: "the request must be an object")])
     }
-    return Result { () throws(Problem) in try MatchRequest(object) }
-  }
-}
-
-extension MatchRequest {
-  fileprivate func spread() -> MatchRequest {
-    var request = self
-    request.query.isSpread = true
-    return request
+    return try MatchRequest(object)
   }
 }
 
@@ -83,14 +88,14 @@ enum PlainBatchReader {
   /// - Returns: nil when the general way has to read it.
   static func read(_ bytes: UnsafeRawBufferPointer) -> MatchBatch? {
     var scanner = JSONScanner(bytes)
-    var entries: [Result<MatchRequest, Problem>]?
+    var batch: MatchBatch?
     var isSpread: Bool?
     guard scanner.take(UInt8(ascii: "{")) else { return nil }
     repeat {
       guard let name = scanner.name() else { return nil }
-      if entries == nil && name.elementsEqual("requests".utf8) {
-        entries = readEntries(&scanner)
-        if entries == nil { return nil }
+      if batch == nil && name.elementsEqual("requests".utf8) {
+        batch = readEntries(&scanner)
+        if batch == nil { return nil }
       } else if isSpread == nil && name.elementsEqual("spread".utf8) {
         isSpread = scanner.bool()
         if isSpread == nil { return nil }
@@ -98,22 +103,20 @@ enum PlainBatchReader {
         return nil
       }
     } while scanner.take(UInt8(ascii: ","))
-    guard scanner.take(UInt8(ascii: "}")), scanner.isAtEnd(), let entries else { return nil }
-    return MatchBatch(entries, isSpread: isSpread ?? false)
+    guard scanner.take(UInt8(ascii: "}")), scanner.isAtEnd() else { return nil }
+    if isSpread == true { batch?.spread() }
+    return batch
   }
 
-  private static func readEntries(
-    _ scanner: inout JSONScanner
-  ) -> [Result<MatchRequest, Problem>]? {
+  private static func readEntries(_ scanner: inout JSONScanner) -> MatchBatch? {
     guard scanner.take(UInt8(ascii: "[")) else { return nil }
-    var entries: [Result<MatchRequest, Problem>] = []
-    entries.reserveCapacity(64)
+    var batch = MatchBatch()
     repeat {
-      guard entries.count < Limits.batchCount.upperBound,
+      guard batch.queries.count < Limits.batchCount.upperBound,
         let request = PlainMatchReader.read(from: &scanner)
       else { return nil }
-      entries.append(.success(request))
+      batch.append(request)
     } while scanner.take(UInt8(ascii: ","))
-    return scanner.take(UInt8(ascii: "]")) ? entries : nil
+    return scanner.take(UInt8(ascii: "]")) ? batch : nil
   }
 }

@@ -26,7 +26,7 @@ package struct MatchBatchResponse: Sendable {
         json.piece(#"{"status":200,"#)
         response.writeMembers(to: &json)
         json.piece("}")
-      case .failure(let problem): json.piece(bytes: problem.body(requestID: nil)[...])
+      case .failure(let problem): json.piece(bytes: problem.body(requestID: nil).span)
       }
     }
     json.piece("]}")

@@ -37,22 +37,22 @@ package struct MatchResponse: Sendable {
     json.piece(#","match_id":"#)
     json.piece(string: matchID)
     json.piece(#","candidates":["#)
-    let candidates = answer.candidates
-    var (text, offers) = (answer.text, offers[...])
+    let (candidates, text, offers) = (answer.candidates, answer.text.span, offers.span)
     let offerByteCount = candidates.isEmpty ? 0 : offers.count / candidates.count
+    var (textPlace, offerPlace) = (0, 0)
     for (place, candidate) in candidates.enumerated() {
       if place > 0 { json.piece(",") }
-      json.piece(bytes: text.prefix(candidate.byteCount))
-      text = text.dropFirst(candidate.byteCount)
+      json.piece(bytes: text.extracting(textPlace..<textPlace + candidate.byteCount))
+      textPlace += candidate.byteCount
       if offerByteCount > 0 {
         json.piece(#","offer":""#)
-        json.piece(bytes: offers.prefix(offerByteCount))
-        offers = offers.dropFirst(offerByteCount)
+        json.piece(bytes: offers.extracting(offerPlace..<offerPlace + offerByteCount))
+        offerPlace += offerByteCount
         json.piece(#"""#)
       }
       json.piece("}")
     }
     json.piece("],")
-    json.piece(bytes: text)
+    json.piece(bytes: text.extracting(textPlace...))
   }
 }

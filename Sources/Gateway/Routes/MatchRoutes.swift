@@ -86,19 +86,18 @@ struct MatchRoutes {
   ) async throws -> (MatchBatch, RateLimitFields?) {
     let body = try await request.jsonBytes(limit: Limits.batchBodyBytes)
     let batch = Result { () throws(Problem) in try body.matchBatch() }
-    let count = (try? batch.get())?.entries.count ?? 1
+    let count = (try? batch.get())?.deadlines.count ?? 1
     let left = try gateway.limits.spend(.match, by: coordinator, count: count)
     return (try batch.get(), left)
   }
 
   /// Nobody is asked where no entry is good.
   private func ask(_ batch: MatchBatch) async -> Result<BatchReply?, DispatchError> {
-    let queries = batch.entries.compactMap { try? $0.get().query }
-    if queries.isEmpty { return .success(nil) }
+    if batch.queries.isEmpty { return .success(nil) }
     do {
       return .success(
         try await gateway.scorers.match(
-          batch: queries, deadlineMilliseconds: batch.deadlineMilliseconds,
+          batch: batch.queries, deadlineMilliseconds: batch.deadlineMilliseconds,
           after: gateway.acknowledged.upTo))
     } catch {
       return .failure(error)

@@ -15,7 +15,8 @@ struct Matching: Sendable {
     since started: ContinuousClock.Instant
   ) throws(Problem) -> [UInt8] {
     let now = Timestamp.now
-    let response = try response(outcome, to: query, of: coordinator, since: started, at: now)
+    let response = try response(
+      outcome, to: query.jobID, of: coordinator, since: started, at: now)
     let body = response.body()
     gateway.history.note(
       coordinator: coordinator, matchID: response.matchID, query: query, body: body, at: now)
@@ -24,16 +25,16 @@ struct Matching: Sendable {
 
   /// Counts the outcome, and offers the candidates.
   private func response(
-    _ outcome: Result<WrittenAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
+    _ outcome: Result<WrittenAnswer, DispatchError>, to jobID: String, of coordinator: String,
     since started: ContinuousClock.Instant, at now: Timestamp
   ) throws(Problem) -> MatchResponse {
     switch outcome {
     case .success(let answer):
       gateway.metrics.matched(answer, after: .now - started)
       let offers = gateway.offers.make(
-        for: answer, coordinator: coordinator, jobID: query.jobID, at: now)
+        for: answer, coordinator: coordinator, jobID: jobID, at: now)
       return MatchResponse(
-        jobID: query.jobID, matchID: RequestID.next(), answer: answer, offers: offers)
+        jobID: jobID, matchID: RequestID.next(), answer: answer, offers: offers)
     case .failure(let error):
       gateway.metrics.matchFailed()
       throw Problem(error)
@@ -56,31 +57,34 @@ extension Matching {
     do {
       reply = try outcome.get()
     } catch {
-      for case .success in batch.entries { gateway.metrics.matchFailed() }
+      for _ in batch.queries { gateway.metrics.matchFailed() }
       throw Problem(error)
     }
     let waited = ContinuousClock.now - started
     var answers = (reply?.answers ?? []).makeIterator()
+    // Whoever iterates over an array has a copy of each query; a span lends them.
+    let queries = batch.queries.span
+    var place = 0
     var results: [Result<MatchResponse, Problem>] = []
-    results.reserveCapacity(batch.entries.count)
-    for entry in batch.entries {
+    results.reserveCapacity(batch.deadlines.count)
+    for deadline in batch.deadlines {
       do throws(Problem) {
-        let request = try entry.get()
-        let isLate = waited > .milliseconds(request.deadlineMilliseconds)
+        let isLate = waited > .milliseconds(try deadline.get())
+        defer { place += 1 }
         // There is one for each good entry: else the reply would not have been taken.
         let answer = answers.next()
         let outcome: Result<WrittenAnswer, DispatchError> =
           answer.map { isLate ? .failure(.deadline) : .success($0) } ?? .failure(.faulty)
         let now = Timestamp.now
         let match = try self.response(
-          outcome, to: request.query, of: coordinator, since: started, at: now)
-        results.append(.success(match))
+          outcome, to: queries[place].jobID, of: coordinator, since: started, at: now)
         // Written once more where it is kept, which few of so many are.
         gateway.history.note(
-          coordinator: coordinator, matchID: match.matchID, query: request.query,
+          coordinator: coordinator, matchID: match.matchID, query: queries[place],
           body: match.body(), at: now)
+        results.append(.success(match))
       } catch {
-        if case .failure = entry { gateway.metrics.matchRefused() }
+        if case .failure = deadline { gateway.metrics.matchRefused() }
         results.append(.failure(error))
       }
     }

@@ -1,9 +1,13 @@
+import Bytes
+
 /// Writes JSON bytes straight out, for answers whose shape is known. Commas are its own affair.
 ///
 ///     var json = JSONWriter()
 ///     json.object { $0.field("status", "ok"); $0.field("count", 3) }
-package struct JSONWriter: ~Copyable {
-  private var sink: ByteSink
+///
+/// Public for the same reason as `ByteSink`: its smallest pieces are written where they stand.
+public struct JSONWriter: ~Copyable {
+  @usableFromInline var sink: ByteSink
   private var needsComma = false
 
   package init(capacity: Int = 512) { sink = ByteSink(capacity: capacity) }
@@ -28,7 +32,7 @@ package struct JSONWriter: ~Copyable {
   package static func write(
     into room: UnsafeMutableBufferPointer<UInt8>, _ body: (inout JSONWriter) -> Void
   ) -> (byteCount: Int, longer: [UInt8]?) {
-    var json = JSONWriter(ByteSink(within: room))
+    var json = JSONWriter(ByteSink(within: UnsafeMutableRawBufferPointer(room)))
     body(&json)
     return json.sink.ownsMemory ? (0, json.bytes) : (json.byteCount, nil)
   }
@@ -139,30 +143,35 @@ package struct JSONWriter: ~Copyable {
   /// what is written so often that the comfort above costs too much.
   package mutating func beginPieces() { comma() }
 
-  package mutating func piece(_ text: StaticString) {
-    sink.append(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  /// Text that stands in the program.
+  @inlinable @inline(__always)
+  public mutating func piece(_ text: StaticString) {
+    sink.append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
   /// Text in which nothing needs an escape.
-  package mutating func piece(unescaped text: String) {
-    text.utf8.span.withUnsafeBufferPointer { sink.append($0) }
+  @inlinable @inline(__always)
+  public mutating func piece(unescaped text: String) {
+    text.utf8.span.bytes.withUnsafeBytes { sink.append($0) }
   }
 
   /// JSON that was written elsewhere, or a part of it.
-  package mutating func piece(bytes: ArraySlice<UInt8>) {
-    bytes.withUnsafeBufferPointer { sink.append($0) }
+  package mutating func piece(bytes: Span<UInt8>) {
+    bytes.withUnsafeBytes { sink.append($0) }
   }
 
   /// Text with its quotes and escapes.
   package mutating func piece(string text: String) { writeString(text) }
 
   /// The nearest of `0.00` to `1.00`.
-  package mutating func piece(twoPlaces part: Double) {
+  @inlinable @inline(__always)
+  public mutating func piece(twoPlaces part: Double) {
     sink.append(hundredths: Int(min(max(part, 0), 1) * 100 + 0.5))
   }
 
   /// - Parameter digit: 0 to 9.
-  package mutating func piece(digit: Int) { sink.append(UInt8(ascii: "0") + UInt8(digit)) }
+  @inlinable @inline(__always)
+  public mutating func piece(digit: Int) { sink.append(UInt8(ascii: "0") + UInt8(digit)) }
 
   /// A plain decimal: `units` of 10^-`places`, without zeros at the end of its fraction.
   ///
@@ -258,7 +267,7 @@ package struct JSONWriter: ~Copyable {
         escapes |= byte == UInt8(ascii: "\\") ? 1 : 0
       }
       if escapes == 0 {
-        sink.append(utf8)
+        sink.append(UnsafeRawBufferPointer(utf8))
       } else {
         for byte in utf8 { writeEscaped(byte) }
       }

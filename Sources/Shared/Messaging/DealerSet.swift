@@ -26,7 +26,7 @@ package final class DealerSet {
     let isFound: Bool
     let socket: ZMQSocket
     var state: GatewayLinkState
-    var batch = FrameBatch()
+    let batch = FrameBatch()
     private var redialAt: Int64?
 
     init(
@@ -291,7 +291,10 @@ package final class DealerSet {
 
   private func send(_ link: Link) {
     do {
-      if try link.socket.send(link.batch.bytes) != .sent { counters.countUndelivered() }
+      let outcome = try link.batch.withUnsafeBytes { (frame) throws(ZMQError) in
+        try link.socket.send(frame)
+      }
+      if outcome != .sent { counters.countUndelivered() }
     } catch {
       sendFailure = error
     }

@@ -1,7 +1,8 @@
 import Wire
 
-/// Records for one peer on their way into one frame.
-struct FrameBatch {
+/// Records for one peer on their way into one frame. Whoever sends a frame keeps this for the next: its memory has
+/// grown to what that peer is told.
+final class FrameBatch {
   /// A frame is closed once it holds so many records, so that the other side begins with them while this one goes
   /// on; fewer would cost more in waking threads than they save in waiting.
   static let softLimitRecords = Record.batchLimit / 2
@@ -13,29 +14,36 @@ struct FrameBatch {
   /// What the receiving side lets in.
   static let messageLimitBytes = Int64(softLimitBytes + recordLimitBytes)
 
-  private(set) var bytes: [UInt8] = []
+  private var writer = ByteWriter(capacity: 4096)
   /// Of the records inside, for whoever has to be told that they weren't sent.
   private(set) var requestIDs: [UInt64] = []
 
   var isEmpty: Bool { requestIDs.isEmpty }
   var isFull: Bool {
-    requestIDs.count == Self.softLimitRecords || bytes.count >= Self.softLimitBytes
+    requestIDs.count == Self.softLimitRecords || writer.count >= Self.softLimitBytes
   }
 
   /// - Returns: false when the record is longer than any may be; then nothing is added.
-  mutating func append(_ record: Record) -> Bool {
-    let start = bytes.count
-    RecordCodec.append(record, to: &bytes)
-    if bytes.count - start > Self.recordLimitBytes {
-      bytes.removeLast(bytes.count - start)
+  func append(_ record: Record) -> Bool {
+    let start = writer.count
+    RecordCodec.append(record, to: &writer)
+    if writer.count - start > Self.recordLimitBytes {
+      writer.truncate(to: start)
       return false
     }
     requestIDs.append(record.requestID)
     return true
   }
 
-  mutating func removeAll() {
-    bytes.removeAll(keepingCapacity: true)
+  /// The frame as it is to be sent.
+  func withUnsafeBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try writer.withUnsafeBytes(body)
+  }
+
+  func removeAll() {
+    writer.truncate(to: 0)
     requestIDs.removeAll(keepingCapacity: true)
   }
 }

@@ -183,7 +183,9 @@ package struct RouterThread<Handler: RouterHandler>: ~Copyable {
     while !outbox.isEmpty {
       var refused: [(peer: PeerIdentity, requestIDs: [UInt64], isGone: Bool)] = []
       try outbox.drain { (frame) throws(ZMQError) in
-        let outcome = try socket.send(frame.batch.bytes, to: frame.peer)
+        let outcome = try frame.batch.withUnsafeBytes { (bytes) throws(ZMQError) in
+          try socket.send(bytes, to: frame.peer)
+        }
         if outcome == .sent { return }
         counters.countUndelivered()
         refused.append((frame.peer, frame.batch.requestIDs, outcome == .unreachable))

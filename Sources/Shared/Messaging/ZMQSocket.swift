@@ -90,31 +90,37 @@ package struct ZMQSocket: ~Copyable {
   }
 
   /// Sends a message of one part without waiting (DEALER).
-  package func send(_ bytes: [UInt8]) throws(ZMQError) -> SendOutcome {
-    try send(bytes, bytes.count, more: false)
+  package func send(_ frame: UnsafeRawBufferPointer) throws(ZMQError) -> SendOutcome {
+    try send(frame, more: false)
   }
 
   /// Sends a message of one part to one peer without waiting (ROUTER).
-  package func send(_ bytes: [UInt8], to peer: PeerIdentity) throws(ZMQError) -> SendOutcome {
+  package func send(
+    _ frame: UnsafeRawBufferPointer, to peer: PeerIdentity
+  ) throws(ZMQError) -> SendOutcome {
     // Only the address can be refused; what follows it is taken, or dropped with its connection.
-    let addressed = try send(peer.bytes, peer.bytes.count, more: true)
-    return addressed == .sent ? try send(bytes, bytes.count, more: false) : addressed
+    let addressed = try send(peer.bytes, more: true)
+    return addressed == .sent ? try send(frame, more: false) : addressed
   }
 
   /// Sends a message of several parts without waiting.
   func send(_ parts: [[UInt8]]) throws(ZMQError) -> SendOutcome {
     for (index, part) in parts.enumerated() {
-      let outcome = try send(part, part.count, more: index < parts.count - 1)
+      let outcome = try send(part, more: index < parts.count - 1)
       if outcome != .sent { return outcome }
     }
     return .sent
   }
 
+  private func send(_ part: [UInt8], more: Bool) throws(ZMQError) -> SendOutcome {
+    try part.span.bytes.withUnsafeBytes { (part) throws(ZMQError) in try send(part, more: more) }
+  }
+
   private func send(
-    _ start: UnsafePointer<UInt8>, _ count: Int, more: Bool
+    _ part: UnsafeRawBufferPointer, more: Bool
   ) throws(ZMQError) -> SendOutcome {
     let flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)
-    while zmq_send(handle, start, count, flags) < 0 {
+    while zmq_send(handle, part.baseAddress, part.count, flags) < 0 {
       switch zmq_errno() {
       case EINTR: continue
       case EAGAIN: return .full

@@ -2,31 +2,27 @@ import Domain
 
 /// Records to bytes and back.
 package enum RecordCodec {
-  package static func append(_ record: Record, to bytes: inout [UInt8]) {
-    let start = bytes.count
-    var writer = ByteWriter(appendingTo: bytes)
-    bytes = []
+  package static func append(_ record: Record, to writer: inout ByteWriter) {
+    let start = writer.count
     writer.write(Record.magic)
     writer.write(record.version)
     writer.write(record.message.kind)
     writer.write(UInt16(0))
     writer.write(record.requestID)
     writer.write(record.budgetMicroseconds)
+    let lengthPlace = writer.count
     writer.write(UInt32(0))
     writer.write(record.streamID.milliseconds)
     writer.write(record.streamID.sequence)
     MessageCodec.write(record.message, to: &writer)
-    bytes = writer.bytes
-    let length = UInt32(bytes.count - start - Record.headerByteCount).littleEndian
-    withUnsafeBytes(of: length) {
-      bytes.replaceSubrange(start + 20..<start + 24, with: $0)
-    }
+    let length = UInt32(writer.count - start - Record.headerByteCount)
+    writer.replace(at: lengthPlace, with: length)
   }
 
   package static func encode(_ record: Record) -> [UInt8] {
-    var bytes: [UInt8] = []
-    append(record, to: &bytes)
-    return bytes
+    var writer = ByteWriter()
+    append(record, to: &writer)
+    return writer.bytes
   }
 
   /// - Throws: on the first record that cannot be read; what stood before it is lost with it, since a

@@ -18,7 +18,7 @@ package enum StatusPatchCodec {
   }
 
   package static func encode(_ patch: StatusPatch) -> [UInt8] {
-    var writer = ByteWriter()
+    var writer = ByteWriter(capacity: byteCount)
     write(patch, to: &writer)
     return writer.bytes
   }

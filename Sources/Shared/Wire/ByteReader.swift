@@ -5,55 +5,6 @@ package enum WireError: Error, Equatable {
   case truncated, badMagic, unknownVersion(UInt8), badValue
 }
 
-/// Appends numbers (little-endian) and length-prefixed texts.
-package struct ByteWriter {
-  package private(set) var bytes: [UInt8]
-
-  package init(appendingTo bytes: consuming [UInt8] = []) { self.bytes = bytes }
-
-  package mutating func write(_ value: some FixedWidthInteger) {
-    withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) }
-  }
-
-  package mutating func write(_ value: Double) { write(value.bitPattern) }
-  package mutating func write(_ value: Float) { write(value.bitPattern) }
-  package mutating func write(_ value: Bool) { write(UInt8(value ? 1 : 0)) }
-
-  /// At most 65,535 bytes; every text here is far below, by `Limits`.
-  package mutating func write(_ text: String) {
-    var text = text
-    text.withUTF8 { utf8 in
-      write(UInt16(truncatingIfNeeded: utf8.count))
-      bytes.append(contentsOf: utf8.prefix(Int(UInt16.max)))
-    }
-  }
-
-  /// As they are, with no length before them.
-  package mutating func write(bytes more: ArraySlice<UInt8>) { bytes.append(contentsOf: more) }
-
-  package mutating func write(_ texts: [String]) {
-    write(UInt16(truncatingIfNeeded: texts.count))
-    for text in texts.prefix(Int(UInt16.max)) { write(text) }
-  }
-
-  /// A flag byte, then the value when there is one.
-  package mutating func write<Value>(
-    optional value: Value?, _ body: (inout ByteWriter, Value) -> Void
-  ) {
-    write(value != nil)
-    if let value { body(&self, value) }
-  }
-
-  /// What `body` writes, after its length as UInt32: readers of an older version skip what they don't know.
-  package mutating func writeSized(_ body: (inout ByteWriter) -> Void) {
-    let start = bytes.count
-    write(UInt32(0))
-    body(&self)
-    let length = UInt32(bytes.count - start - 4).littleEndian
-    withUnsafeBytes(of: length) { bytes.replaceSubrange(start..<start + 4, with: $0) }
-  }
-}
-
 /// Reads what `ByteWriter` wrote. Every read is bounds-checked and throws instead of trapping.
 package struct ByteReader {
   private let bytes: UnsafeRawBufferPointer
