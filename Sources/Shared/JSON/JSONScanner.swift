@@ -1,7 +1,9 @@
 /// Takes a JSON text apart token by token for a reader that knows which shape it wants, without
 /// allocating. It takes only what is plain: no escapes, no exponents, no long numbers. Whatever isn't
 /// plain, sound JSON or not, is nil or false, and is for `JSONValue.parse` to judge.
-package struct JSONScanner {
+///
+/// Public for the same reason as `ByteSink`: most of what it does is to look at one byte.
+public struct JSONScanner {
   /// A number without an exponent: `digits` · 10^-`places`.
   package struct Decimal {
     package var isNegative: Bool
@@ -22,8 +24,8 @@ package struct JSONScanner {
     1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
   ]
 
-  private let bytes: UnsafeRawBufferPointer
-  private var position = 0
+  @usableFromInline let bytes: UnsafeRawBufferPointer
+  @usableFromInline var position = 0
 
   /// - Precondition: `bytes` outlives the scanner and what it returns.
   package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
@@ -35,8 +37,9 @@ package struct JSONScanner {
   }
 
   /// Past space, takes this byte if it is the next.
-  package mutating func take(_ byte: UInt8) -> Bool {
-    skipSpace()
+  @inlinable @inline(__always)
+  public mutating func take(_ byte: UInt8) -> Bool {
+    if position < bytes.count, bytes[position] <= 0x20 { skipSpace() }
     guard position < bytes.count, bytes[position] == byte else { return false }
     position += 1
     return true
@@ -63,20 +66,44 @@ package struct JSONScanner {
   /// The bytes between the quotes; sound UTF-8 only where `isASCII`.
   private mutating func string() -> (bytes: UnsafeRawBufferPointer, isASCII: Bool)? {
     guard take(UInt8(ascii: "\"")) else { return nil }
-    let start = position
-    var union: UInt8 = 0
-    while position < bytes.count {
-      let byte = bytes[position]
+    var end = position
+    var union: UInt64 = 0
+    while bytes.count - end >= 8 {
+      let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: end, as: UInt64.self))
+      let stops = Self.stops(in: word)
+      // What stands before the first of them.
+      union |= word & ((stops & (0 &- stops)) &- 1)
+      end += stops.trailingZeroBitCount / 8
+      if stops != 0 { break }
+    }
+    // What is left of a string at the very end, or only the byte that ends it.
+    while end < bytes.count {
+      let byte = bytes[end]
       if byte == UInt8(ascii: "\"") {
-        let text = UnsafeRawBufferPointer(rebasing: bytes[start..<position])
-        position += 1
-        return (text, union < 0x80)
+        let text = UnsafeRawBufferPointer(rebasing: bytes[position..<end])
+        position = end + 1
+        return (text, union & Self.highBits == 0)
       }
       if byte < 0x20 || byte == UInt8(ascii: "\\") { return nil }
-      union |= byte
-      position += 1
+      union |= UInt64(byte)
+      end += 1
     }
     return nil
+  }
+
+  private static let ones: UInt64 = 0x0101_0101_0101_0101
+  private static let highBits: UInt64 = 0x8080_8080_8080_8080
+
+  /// The high bits of a word's bytes that end a plain string: its quote, a backslash, what is below a space. True
+  /// up to the first of them; behind it others may be among them.
+  ///
+  /// Source: Anderson, "Bit Twiddling Hacks", "Determine if a word has a zero byte", "… a byte less than n".
+  private static func stops(in word: UInt64) -> UInt64 {
+    let quotes = word ^ (ones &* UInt64(UInt8(ascii: "\"")))
+    let backslashes = word ^ (ones &* UInt64(UInt8(ascii: "\\")))
+    return
+      ((quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes
+      | (word &- ones &* 0x20) & ~word) & highBits
   }
 
   package mutating func decimal() -> Decimal? {
@@ -119,7 +146,8 @@ package struct JSONScanner {
     return true
   }
 
-  private mutating func skipSpace() {
+  @usableFromInline
+  mutating func skipSpace() {
     while position < bytes.count {
       switch bytes[position] {
       case 0x20, 0x09, 0x0A, 0x0D: position += 1
