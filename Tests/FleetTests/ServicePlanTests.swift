@@ -1,4 +1,5 @@
 import Fleet
+import Glibc
 import Testing
 
 @Suite("What each process is started with")
@@ -102,5 +103,23 @@ struct ServicePlanTests {
     #expect(ports.count == 20)
     #expect(ports.allSatisfy { $0 < 32_768 && FreePort.isFree($0) })
     #expect(!FreePort.isFree(70_000))
+  }
+
+  @Test("A port is served as soon as somebody listens there, and free again when nobody does")
+  func servedPort() throws {
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    try #require(listener >= 0 && listen(listener, 1) == 0, "the kernel chooses its port")
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    withUnsafeMutablePointer(to: &address) { pointer in
+      _ = pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        getsockname(listener, $0, &size)
+      }
+    }
+    let port = Int(UInt16(bigEndian: address.sin_port))
+    #expect(FreePort.isServed(port) && !FreePort.isFree(port))
+    close(listener)
+    #expect(!FreePort.isServed(port) && FreePort.isFree(port))
+    #expect(!FreePort.isServed(70_000))
   }
 }

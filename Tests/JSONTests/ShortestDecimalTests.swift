@@ -19,13 +19,16 @@ struct ShortestDecimalTests {
         whole / Double(1_000 + random.below(9_000)), 1 - whole / 27_013,
         0.35 + 0.3 * whole / 1_000 + 0.1 * Double.random(in: 0..<1, using: &random),
         Double(decimal)!, Double(decimal)!.nextUp, Double(decimal)!.nextDown,
+        whole + Double.random(in: 0..<1, using: &random), whole + Double(decimal)!,
+        whole / 7, 11 * whole / 13, Double(Float.random(in: 1..<200, using: &random)),
       ] { expectDescription(of: value) }
     }
   }
 
   @Test(
     "so have the neighbours of where a digit more begins, and of powers of two",
-    arguments: [0.001, 0.01, 0.1, 1] + (-10 ... -1).map { 1 / Double(1 << -$0) })
+    arguments: [0.001, 0.01, 0.1, 1, 10, 100, 1_000, 10_000]
+      + (-10...13).map { Double(sign: .plus, exponent: $0, significand: 1) })
   func edges(edge: Double) {
     expectDescription(of: edge)
     var (below, above) = (edge, edge)
@@ -44,6 +47,8 @@ struct ShortestDecimalTests {
       let value = Double(odd) / Double(1 << 17)
       if ShortestDecimal(value) == nil { leftCount += 1 }
       expectDescription(of: value)
+      expectDescription(of: 1_000 * value)
+      expectDescription(of: Double(odd) / 1024)
     }
     #expect(leftCount > 10_000)
   }
@@ -51,7 +56,8 @@ struct ShortestDecimalTests {
   @Test(
     "nothing else is taken",
     arguments: [
-      0, -0.3, 0.0009, 0.5, 1, 1.5, 1e300, -.infinity, .infinity, .nan, .leastNonzeroMagnitude,
+      0, -0.3, -3.7, 0.0009, 0.5, 1, 2, 3, 30, 700, 9_999, 10_000, 10_000.1, 1e300, -.infinity,
+      .infinity, .nan, .leastNonzeroMagnitude,
     ])
   func others(value: Double) { #expect(ShortestDecimal(value) == nil) }
 

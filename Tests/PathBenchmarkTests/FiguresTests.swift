@@ -12,6 +12,7 @@ import Testing
     figures.floors = [.hummingbird: served(24_000), .nio: served(60_000), .nginx: served(120_000)]
     figures.postgres = [100_000: served(900)]
     figures.redis = [100_000: served(300)]
+    figures.indexPerSecond = 200_000
     figures.feedback = .init(perSecond: 12_000, p99Milliseconds: 40)
     figures.scorers = [1: 18_000, 2: 18_100]
     return figures
@@ -25,7 +26,8 @@ import Testing
     let names = json.object?.members.map(\.name)
     #expect(
       names == [
-        "match", "floor", "postgres", "redis", "batch64_per_s", "feedback", "scorers",
+        "match", "floor", "postgres", "redis", "batch64_per_s", "index_per_s", "feedback",
+        "scorers",
       ])
     #expect(json["match"]?["100000"]?["per_s"]?.double == 18_000)
     #expect(json["floor"]?["nginx"]?["p99_ms"]?.double == 2)
@@ -46,7 +48,11 @@ import Testing
     #expect(ratios["match_to_postgres_100000"] == 20)
     #expect(ratios["feedback_to_hummingbird"] == 0.5)
     #expect(ratios["match_100000_to_1000"] == 0.9)
-    #expect(ratios["batch64_to_match"] == nil && ratios["match_to_redis_1000"] == nil)
+    #expect(ratios["batch64_to_index"] == nil && ratios["batch64_to_match"] == nil)
+    var batched = Self.figures
+    batched.batch64PerSecond = 120_000
+    #expect(BenchRatios.of(batched).contains { $0 == ("batch64_to_index", 0.6) })
+    #expect(ratios["match_to_redis_1000"] == nil)
   }
 
   @Test("a ratio may fall by a third, and not by more; one that is missing is a fault")

@@ -188,12 +188,12 @@ struct BenchDocument {
       rows.add([
         "in two processes; floor: one", Self.count(two), Self.count(rate), Self.ratio(two, rate),
       ])
-      if let batch = Spread(table.main?["batch64"]) {
-        rows.add([
-          "the hub's batches of 64; floor: one", Self.count(batch), Self.count(rate),
-          Self.ratio(batch, rate),
-        ])
-      }
+    }
+    if let batch = Spread(table.main?["batch64"]), let rate = Spread(table.main?["index"]) {
+      rows.add([
+        "the hub's batches of 64; floor: the mix, in turn with them", Self.count(batch),
+        Self.count(rate), Self.ratio(batch, rate),
+      ])
     }
     return "## The index\n\n" + rows.text
   }

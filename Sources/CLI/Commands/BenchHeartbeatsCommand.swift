@@ -217,7 +217,7 @@ private struct BareEcho {
       executable: OwnExecutable.directory + "/bare-websocket-echo",
       arguments: ["--port", String(port)], output: .file(log))
     let deadline = ContinuousClock.now + .seconds(20)
-    while FreePort.isFree(port) {
+    while !FreePort.isServed(port) {
       if !child.isRunning || ContinuousClock.now > deadline {
         child.terminate()
         let lines = LogTail.lines(of: log, count: 3).joined(separator: " / ")

@@ -51,7 +51,10 @@ struct BenchMatchCommand: AsyncParsableCommand {
   @Flag(inversion: .prefixedNo, help: "Measure the bare servers, too.")
   var floor = true
 
-  @Flag(help: "Also ask for batches of 64, over as many connections.")
+  @Flag(
+    help:
+      "Also ask for batches of 64, over as many connections, in turn with the index alone on one core."
+  )
   var batch = false
 
   @Flag(help: "Count matches against a limit, which is far above what can be asked.")

@@ -57,6 +57,7 @@ struct BenchTable {
       figures.redis[miners] = served(json["redis"])
     }
     figures.batch64PerSecond = Spread(main?["batch64"])?.median
+    figures.indexPerSecond = Spread(main?["index"])?.median
     if let rate = Spread(feedback?["per_s"]), let p99 = Spread(feedback?["p99_ms"]) {
       figures.feedback = .init(perSecond: rate.median, p99Milliseconds: p99.median)
     }

@@ -1,4 +1,5 @@
 import Fleet
+import IndexBenchmark
 import PathBenchmark
 import Simulation
 
@@ -24,6 +25,8 @@ struct PathFigures {
   var byConnections: [Int: [Double]] = [:]
   /// Matches a second in batches of 64; empty: not asked, or there was a fault.
   var batched: [Double] = []
+  /// Matches a second of the index alone, on one core, in turn with the batches.
+  var indexed: [Double] = []
   var batchFault: String?
   var gatewayBytes = 0
   var scorerBytes = 0
@@ -101,8 +104,9 @@ struct MatchBenchmark {
     }
     if plan.asksBatches {
       do {
-        figures.batched = try await measureBatches(hub)
+        try await measureBatches(&figures, hub)
       } catch {
+        (figures.batched, figures.indexed) = ([], [])
         figures.batchFault = "\(error)"
       }
     }
@@ -162,7 +166,7 @@ struct MatchBenchmark {
     return try await LinkFloor.start(answerBytes: answerBytes, folder: folder, cores: cores)
   }
 
-  private func measureBatches(_ hub: BenchHub) async throws -> [Double] {
+  private func measureBatches(_ figures: inout PathFigures, _ hub: BenchHub) async throws {
     say("batches of \(Self.batchSize)")
     let bodies = MatchBodies.batches(Self.batchCount, of: Self.batchSize, seed: plan.seed)
     let path = "/v1/match/batch"
@@ -175,14 +179,14 @@ struct MatchBenchmark {
     // No floor answers these, and a client reads a tenth of a megabyte at once: it goes where there is room.
     if let cores = hub.cores { CorePlan.bindOurselves(to: cores.all) }
     defer { if let cores = hub.cores { CorePlan.bindOurselves(to: cores.others) } }
-    var rates: [Double] = []
+    var index = ThroughputWorker(miners: figures.miners, seed: plan.seed)
     for _ in 0..<plan.rounds {
       let run = WrkRun(
         program: plan.wrk, script: script, url: hub.client.baseURL, connections: plan.connections,
         seconds: plan.seconds)
-      rates.append(try await run.perSecond() * Double(Self.batchSize))
+      figures.batched.append(try await run.perSecond() * Double(Self.batchSize))
+      figures.indexed.append(index.run(seconds: Double(plan.seconds)))
     }
-    return rates
   }
 
   private static func meanAnswerBytes(

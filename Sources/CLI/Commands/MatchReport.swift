@@ -24,7 +24,10 @@ enum MatchReport {
         table.add(row("", "poolhub, \(connections) connections", rates))
       }
       if let fault = result.batchFault { table.add(["", fault, "failed", "", "", "", ""]) }
-      if !result.batched.isEmpty { table.add(row("", "poolhub, batches of 64", result.batched)) }
+      if !result.batched.isEmpty {
+        table.add(row("", "poolhub, batches of 64", result.batched))
+        table.add(row("", "the index alone", result.indexed))
+      }
     }
     let conditions = results.map { result in
       """
@@ -61,6 +64,7 @@ enum MatchReport {
           if let fault = result.batchFault { json.field("batch64_fault", fault) }
           if !result.batched.isEmpty {
             json.field(named: "batch64") { Spread(result.batched).write(to: &$0) }
+            json.field(named: "index") { Spread(result.indexed).write(to: &$0) }
           }
         }
       }

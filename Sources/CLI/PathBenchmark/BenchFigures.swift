@@ -30,6 +30,8 @@ package struct BenchFigures: Equatable, Sendable {
   package var postgres: [Int: Served] = [:]
   package var redis: [Int: Served] = [:]
   package var batch64PerSecond: Double?
+  /// Of the index alone, on one core, in turn with the batches.
+  package var indexPerSecond: Double?
   package var feedback: Feedback?
   /// Matches a second by number of scorers.
   package var scorers: [Int: Double] = [:]
@@ -48,6 +50,7 @@ package struct BenchFigures: Equatable, Sendable {
     postgres = Self.bySize(json["postgres"])
     redis = Self.bySize(json["redis"])
     batch64PerSecond = json["batch64_per_s"]?.double
+    indexPerSecond = json["index_per_s"]?.double
     if let rate = json["feedback"]?["per_s"]?.double, let p99 = json["feedback"]?["p99_ms"]?.double
     {
       feedback = Feedback(perSecond: rate, p99Milliseconds: p99)
@@ -69,6 +72,7 @@ package struct BenchFigures: Equatable, Sendable {
       json.objectField("postgres") { Self.write(&$0, postgres) }
       json.objectField("redis") { Self.write(&$0, redis) }
       json.field("batch64_per_s", batch64PerSecond)
+      json.field("index_per_s", indexPerSecond)
       json.objectField("feedback") { json in
         json.field("per_s", feedback?.perSecond)
         json.field("p99_ms", feedback?.p99Milliseconds)

@@ -22,6 +22,7 @@ package enum BenchRatios {
     let hummingbird = figures.floors[.hummingbird]?.perSecond
     let others = [
       ("batch64_to_match", ratio(figures.batch64PerSecond, match)),
+      ("batch64_to_index", ratio(figures.batch64PerSecond, figures.indexPerSecond)),
       ("feedback_to_hummingbird", ratio(figures.feedback?.perSecond, hummingbird)),
       ("match_100000_to_1000", ratio(match, figures.match[1_000]?.perSecond)),
       (

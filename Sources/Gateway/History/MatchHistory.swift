@@ -74,17 +74,19 @@ package final class MatchHistory: Service {
 
   /// Takes in what was answered. Never waits.
   ///
-  /// - Parameter body: the answer as it was sent; asked for only where it may be kept.
+  /// - Parameters:
+  ///   - query: asked for only where it may be kept.
+  ///   - body: the answer as it was sent; asked for as the query is.
   package func note(
-    coordinator: String, matchID: String, query: MatchQuery, body: @autoclosure () -> [UInt8],
-    at now: Timestamp
+    coordinator: String, matchID: String, query: @autoclosure () -> MatchQuery,
+    body: @autoclosure () -> [UInt8], at now: Timestamp
   ) {
     if isFull.load(ordering: .relaxed) {
       if isKept { unseen.wrappingAdd(1, ordering: .relaxed) }
       return
     }
     let entry = MatchHistoryState.Entry(
-      coordinator: coordinator, matchID: matchID, query: query, body: body(), answeredAt: now)
+      coordinator: coordinator, matchID: matchID, query: query(), body: body(), answeredAt: now)
     if state.withLock({ $0.add(entry) }) { return }
     isFull.store(true, ordering: .relaxed)
   }

@@ -15,20 +15,25 @@ enum Base64URL {
   {
     let alphabet = alphabet.utf8Start
     var place = 0
-    var (bits, bitCount): (UInt32, UInt32) = (0, 0)
-    func put(_ value: UInt32) {
-      letters.initializeElement(at: place, to: alphabet[Int(value & 63)])
-      place += 1
-    }
-    for byte in bytes {
-      bits = bits << 8 | UInt32(byte)
-      bitCount += 8
-      while bitCount >= 6 {
-        bitCount -= 6
-        put(bits >> bitCount)
+    /// - Parameter bits: 24, the first letter's highest.
+    func put(_ bits: UInt32, letters count: Int) {
+      for letter in 0..<count {
+        let value = bits &>> UInt32(18 &- 6 &* letter) & 63
+        letters.initializeElement(at: place + letter, to: alphabet[Int(value)])
       }
+      place += count
     }
-    if bitCount > 0 { put(bits << (6 - bitCount)) }
+    var from = 0
+    while from + 3 <= bytes.count {
+      let (high, middle, low) = (bytes[from], bytes[from + 1], bytes[from + 2])
+      put(UInt32(high) << 16 | UInt32(middle) << 8 | UInt32(low), letters: 4)
+      from += 3
+    }
+    switch bytes.count - from {
+    case 1: put(UInt32(bytes[from]) << 16, letters: 2)
+    case 2: put(UInt32(bytes[from]) << 16 | UInt32(bytes[from + 1]) << 8, letters: 3)
+    default: break
+    }
   }
 
   /// - Returns: nil when a letter is none, or bits are left that no byte needs.

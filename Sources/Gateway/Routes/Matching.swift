@@ -14,38 +14,19 @@ struct Matching: Sendable {
     _ outcome: Result<WrittenAnswer, DispatchError>, to query: MatchQuery, of coordinator: String,
     since started: ContinuousClock.Instant
   ) throws(Problem) -> [UInt8] {
-    let now = Timestamp.now
-    let response = try response(
-      outcome, to: query.jobID, of: coordinator, since: started, at: now)
+    let asked = Asked(coordinator, since: started, gateway.offers)
+    let response: MatchResponse
+    switch outcome {
+    case .success(let answer): response = self.response(answer, to: query.jobID, asked)
+    case .failure(let error): throw problem(error)
+    }
     let body = response.body()
-    gateway.history.note(
-      coordinator: coordinator, matchID: response.matchID, query: query, body: body, at: now)
+    note(response, to: query, body: body, asked)
     return body
   }
 
-  /// Counts the outcome, and offers the candidates.
-  private func response(
-    _ outcome: Result<WrittenAnswer, DispatchError>, to jobID: String, of coordinator: String,
-    since started: ContinuousClock.Instant, at now: Timestamp
-  ) throws(Problem) -> MatchResponse {
-    switch outcome {
-    case .success(let answer):
-      gateway.metrics.matched(answer, after: .now - started)
-      let offers = gateway.offers.make(
-        for: answer, coordinator: coordinator, jobID: jobID, at: now)
-      return MatchResponse(
-        jobID: jobID, matchID: RequestID.next(), answer: answer, offers: offers)
-    case .failure(let error):
-      gateway.metrics.matchFailed()
-      throw Problem(error)
-    }
-  }
-}
-
-// Batches.
-extension Matching {
-  /// Puts the answers of all entries together, each as if it had been asked alone: what its scorer said, or
-  /// what is wrong with it, or that it came later than it had to.
+  /// Puts the answers of all entries of a batch together, each as if it had been asked alone: what its scorer
+  /// said, or what is wrong with it, or that it came later than it had to.
   ///
   /// - Parameter outcome: nil in the place of a reply when no entry was good.
   /// - Throws: the problem to answer with when no scorer answered.
@@ -53,43 +34,83 @@ extension Matching {
     _ outcome: Result<BatchReply?, DispatchError>, to batch: MatchBatch, of coordinator: String,
     since started: ContinuousClock.Instant
   ) throws(Problem) -> MatchBatchResponse {
-    let reply: BatchReply?
-    do {
-      reply = try outcome.get()
-    } catch {
+    let asked = Asked(coordinator, since: started, gateway.offers)
+    let answers: [WrittenAnswer]
+    switch outcome {
+    case .success(let reply): answers = reply?.answers ?? []
+    case .failure(let error):
       for _ in batch.queries { gateway.metrics.matchFailed() }
       throw Problem(error)
     }
-    let waited = ContinuousClock.now - started
-    var answers = (reply?.answers ?? []).makeIterator()
     // Whoever iterates over an array has a copy of each query; a span lends them.
     let queries = batch.queries.span
     var place = 0
     var results: [Result<MatchResponse, Problem>] = []
     results.reserveCapacity(batch.deadlines.count)
     for deadline in batch.deadlines {
-      do throws(Problem) {
-        let isLate = waited > .milliseconds(try deadline.get())
-        defer { place += 1 }
-        // There is one for each good entry: else the reply would not have been taken.
-        let answer = answers.next()
-        let outcome: Result<WrittenAnswer, DispatchError> =
-          answer.map { isLate ? .failure(.deadline) : .success($0) } ?? .failure(.faulty)
-        let now = Timestamp.now
-        let match = try self.response(
-          outcome, to: queries[place].jobID, of: coordinator, since: started, at: now)
-        // Written once more where it is kept, which few of so many are.
-        gateway.history.note(
-          coordinator: coordinator, matchID: match.matchID, query: queries[place],
-          body: match.body(), at: now)
-        results.append(.success(match))
-      } catch {
-        if case .failure = deadline { gateway.metrics.matchRefused() }
-        results.append(.failure(error))
+      switch deadline {
+      case .success(let milliseconds):
+        if asked.waited > .milliseconds(milliseconds) {
+          results.append(.failure(problem(.deadline)))
+        } else if place >= answers.count {
+          // There is one for each good entry: else the reply would not have been taken.
+          results.append(.failure(problem(.faulty)))
+        } else {
+          let response = self.response(answers[place], to: queries[place].jobID, asked)
+          // Written once more where it is kept, which few of so many are.
+          note(response, to: queries[place], body: response.body(), asked)
+          results.append(.success(response))
+        }
+        place += 1
+      case .failure(let problem):
+        gateway.metrics.matchRefused()
+        results.append(.failure(problem))
       }
     }
     gateway.metrics.batchAnswered()
     return MatchBatchResponse(results)
+  }
+
+  /// Counts the answer, and offers its candidates.
+  private func response(
+    _ answer: WrittenAnswer, to jobID: String, _ asked: Asked
+  ) -> MatchResponse {
+    gateway.metrics.matched(answer, after: asked.waited)
+    return MatchResponse(
+      jobID: jobID, matchID: RequestID.next(), answer: answer,
+      offers: asked.offers.make(
+        for: answer, coordinator: asked.coordinator, jobID: jobID, at: asked.now))
+  }
+
+  /// Counts that no scorer answered.
+  private func problem(_ error: DispatchError) -> Problem {
+    gateway.metrics.matchFailed()
+    return Problem(error)
+  }
+
+  /// - Parameters: `query` and `body` are asked for only where the match is kept.
+  private func note(
+    _ response: MatchResponse, to query: @autoclosure () -> MatchQuery,
+    body: @autoclosure () -> [UInt8], _ asked: Asked
+  ) {
+    gateway.history.note(
+      coordinator: asked.coordinator, matchID: response.matchID, query: query(), body: body(),
+      at: asked.now)
+  }
+}
+
+/// What the answers to one request have in common.
+private struct Asked {
+  let coordinator: String
+  let waited: Duration
+  let now = Timestamp.now
+  /// As of now: a reload may bring others.
+  let offers: Offers
+
+  init(_ coordinator: String, since started: ContinuousClock.Instant, _ offers: Offers) {
+    self.coordinator = coordinator
+    waited = .now - started
+    self.offers = offers
   }
 }
 

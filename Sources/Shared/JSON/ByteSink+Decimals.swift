@@ -58,15 +58,28 @@ extension ShortestDecimal {
   /// - Precondition: there is room for `SinkEnd.byteLimit`.
   /// - Returns: how many bytes it is long.
   fileprivate func write(at place: UnsafeMutableRawPointer) -> Int {
-    // `0.00`
-    place.storeBytes(of: UInt32(0x3030_2E30).littleEndian, as: UInt32.self)
-    let start = place + 2 + leadingZeros
     let (first, others) = digits.quotientAndRemainder(dividingBy: 10_000_000_000_000_000)
     let (left, right) = others.quotientAndRemainder(dividingBy: 100_000_000)
-    start.storeBytes(of: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: first), as: UInt8.self)
-    start.storeBytes(of: Self.eight(left).littleEndian, toByteOffset: 1, as: UInt64.self)
-    start.storeBytes(of: Self.eight(right).littleEndian, toByteOffset: 9, as: UInt64.self)
-    return 2 + leadingZeros + Self.digitCount - trailingZeros
+    let lead = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: first)
+    let (eight, last) = (Self.eight(left), Self.eight(right))
+    if pointPlace <= 0 {
+      // `0.00`
+      place.storeBytes(of: UInt32(0x3030_2E30).littleEndian, as: UInt32.self)
+      let start = place + 2 - pointPlace
+      start.storeBytes(of: lead, as: UInt8.self)
+      start.storeBytes(of: eight.littleEndian, toByteOffset: 1, as: UInt64.self)
+      start.storeBytes(of: last.littleEndian, toByteOffset: 9, as: UInt64.self)
+      return 2 - pointPlace + Self.digitCount - trailingZeros
+    }
+    // All before the point, then those after it once more, one place on.
+    place.storeBytes(of: lead, as: UInt8.self)
+    place.storeBytes(of: eight.littleEndian, toByteOffset: 1, as: UInt64.self)
+    place.storeBytes(of: UInt8(ascii: "."), toByteOffset: pointPlace, as: UInt8.self)
+    place.storeBytes(
+      of: (eight &>> UInt64(8 &* (pointPlace &- 1))).littleEndian, toByteOffset: pointPlace + 1,
+      as: UInt64.self)
+    place.storeBytes(of: last.littleEndian, toByteOffset: 10, as: UInt64.self)
+    return 1 + Self.digitCount - trailingZeros
   }
 }
 

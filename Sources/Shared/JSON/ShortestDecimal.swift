@@ -1,7 +1,7 @@
 /// The decimal of fewest digits that reads back as a double, and of those the nearest to it: what the double's
-/// `description` says, in half the time, for the fractions that answers are full of.
+/// `description` says, in half the time, for the numbers that answers are full of.
 ///
-/// Taken times 10^17 to 10^19, the double and the middles between it and its neighbours are whole numbers of 128 bits
+/// Taken times 10^13 to 10^19, the double and the middles between it and its neighbours are whole numbers of 128 bits
 /// over a power of two. So each step is exact and needs no table: of the decimals between the middles, the one with
 /// the most zeros at its end is the shortest.
 ///
@@ -10,23 +10,29 @@ struct ShortestDecimal {
   /// Enough to tell each double from all others.
   static let digitCount = 17
 
-  /// 17 of them, the first no 0, in units of 10^-(17 + `leadingZeros`).
+  /// 17 of them, the first no 0, in units of 10^(`pointPlace` - 17).
   private(set) var digits: UInt64
-  /// After the point, before `digits`: 0 to 2.
-  let leadingZeros: Int
+  /// How many of `digits` stand before the point; below 0, how many zeros stand between the point and them.
+  let pointPlace: Int
   /// At the end of `digits`.
   private(set) var trailingZeros = 0
 
-  /// - Returns: nil for what is left to `description`: all but 0.001 to 1, powers of two, whose neighbours are not
-  ///   equally far, and what two decimals are equally near to.
+  /// - Returns: nil for what is left to `description`: all but 0.001 to 10,000, whole numbers, powers of two, whose
+  ///   neighbours are not equally far, and what two decimals are equally near to.
   init?(_ value: Double) {
-    guard value >= 0.001, value < 1, value.significandBitPattern != 0 else { return nil }
+    guard value >= 0.001, value < 10_000, value.significandBitPattern != 0 else { return nil }
     let scale: UInt64
-    (leadingZeros, scale) =
-      value >= 0.1
-      ? (0, 100_000_000_000_000_000)
-      : value >= 0.01 ? (1, 1_000_000_000_000_000_000) : (2, 10_000_000_000_000_000_000)
-    // 53 to 62.
+    if value < 1 {
+      (pointPlace, scale) =
+        value >= 0.1
+        ? (0, 100_000_000_000_000_000)
+        : value >= 0.01 ? (-1, 1_000_000_000_000_000_000) : (-2, 10_000_000_000_000_000_000)
+    } else if value < 100 {
+      (pointPlace, scale) = value < 10 ? (1, 10_000_000_000_000_000) : (2, 1_000_000_000_000_000)
+    } else {
+      (pointPlace, scale) = value < 1_000 ? (3, 100_000_000_000_000) : (4, 10_000_000_000_000)
+    }
+    // 39 to 62.
     let shift = UInt64(1075 - value.exponentBitPattern)
     let (high, low) = scale.multipliedFullWidth(by: value.significandBitPattern | 1 << 52)
     let (lowLess, borrow) = low.subtractingReportingOverflow(scale / 2)
@@ -48,7 +54,7 @@ struct ShortestDecimal {
     // What is left of the double, beside half a step: both twice, with the part behind the whole.
     let rest = 2 &* (exact &- below) | (low &>> (shift &- 1)) & 1
     let isMore = low &<< (65 &- shift) != 0
-    guard rest != step || isMore else { return nil }
+    guard rest != step || isMore, Self.digitCount - trailingZeros > pointPlace else { return nil }
     digits = rest >= step ? below &+ step : below
   }
 
