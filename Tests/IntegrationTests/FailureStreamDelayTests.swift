@@ -53,6 +53,35 @@ extension RunningProcesses {
       #expect(quickest < .milliseconds(450))
     }
 
+    @Test("In a batch it is kept for its entry alone")
+    func batchDeadline() async throws {
+      let client = try suiteHub().client()
+      var lateCount = 0
+      for number in 1...5 {
+        let miner = try await LiveMiner.register(
+          "lag-batch-\(number)", capability: "lag-batch", at: client)
+        let entries = [("soon", 100), ("later", 5_000)].map { job, deadline in
+          """
+          {"job_id": "\(job)", "requirements": {"capabilities_any": ["lag-batch"]}, "top_k": 10,
+           "hints": {"deadline_ms": \(deadline)}}
+          """
+        }
+        let answer = try await client.matchBatch([entries[0], "7", entries[1]])
+        answer.expectOK()
+        let results = try #require(answer.json?["results"]?.array)
+        #expect(results.map { $0["status"]?.int }.dropFirst() == [422, 200])
+        #expect(results.last?["job_id"]?.string == "later")
+        let found = results.last?["candidates"]?.array?.map { $0["miner_id"]?.string }
+        #expect(found?.contains(miner.id) == true)
+        // As above.
+        if results[0]["status"]?.int == 200 { continue }
+        lateCount += 1
+        #expect(results[0]["status"]?.int == 503)
+        #expect(results[0]["code"]?.string == "deadline_passed")
+      }
+      #expect(lateCount > 0)
+    }
+
     @Test("A gateway that has acknowledged nothing waits for nothing")
     func otherGateway() async throws {
       let hub = try suiteHub()
